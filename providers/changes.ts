@@ -1,0 +1,64 @@
+import { isDeepStrictEqual } from "node:util";
+
+import { UNKNOWN } from "./results.ts";
+
+/** What a change of one input does. "none": it changes nothing in the cloud (progress, paths, clocks). */
+export type Effect = "replace" | "update" | "none";
+
+/** One row per input of a dynamic resource: ARCHITECTURE.md's replace-or-update table. */
+export type EffectTable<Inputs> = { readonly [Key in keyof Required<Inputs>]: Effect };
+
+/** Pulumi's answer to "what does this change do". */
+export interface Changes {
+  changes: boolean;
+  replaces: string[];
+  deleteBeforeReplace: boolean;
+}
+
+/** Compares recorded outputs with wanted inputs by the table; an unknown value counts as changed. */
+export function compare<Inputs extends object>(
+  table: EffectTable<Inputs>,
+  recorded: Partial<Inputs>,
+  wanted: Inputs,
+): Changes {
+  const changed = (Object.keys(table) as (keyof Inputs & string)[]).filter(
+    (key) => table[key] !== "none" && !same(recorded[key], wanted[key]),
+  );
+  const replaces = changed.filter((key) => table[key] === "replace");
+  return {
+    changes: changed.length > 0,
+    replaces,
+    deleteBeforeReplace: replaces.length > 0,
+  };
+}
+
+/**
+ * The inputs that a read reports: the recorded ones as they were found, and the drift in words, so that a preview shows
+ * what was changed by hand.
+ */
+export function inputsOf<Inputs extends object>(
+  table: EffectTable<Inputs>,
+  props: Inputs & { readonly drift: string | null },
+): object {
+  const keys = Object.keys(table) as (keyof Inputs & string)[];
+  const inputs = Object.fromEntries(keys.map((key) => [key, props[key]]));
+  return props.drift === null ? inputs : { ...inputs, drift: props.drift };
+}
+
+function same(recorded: unknown, wanted: unknown): boolean {
+  if (wanted === UNKNOWN) return false;
+  return isDeepStrictEqual(normal(recorded), normal(wanted));
+}
+
+/** Absent, undefined and null mean the same to Google and to the state. */
+function normal(value: unknown): unknown {
+  if (value === undefined || value === null) return null;
+  if (Array.isArray(value)) return value.map(normal);
+  if (typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, entry]) => entry !== undefined && entry !== null)
+      .map(([key, entry]) => [key, normal(entry)])
+      .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
+  );
+}

@@ -1,0 +1,182 @@
+import { compare, inputsOf } from "./changes.ts";
+import type { Changes, EffectTable } from "./changes.ts";
+import { endpointClient } from "./clients.ts";
+import { requireConnection } from "./connection.ts";
+import { endpointIsOurs, observeEndpoint, servesSpec } from "./deployed.ts";
+import type { AutoscalingMetric, DeployedModel, ObservedEndpoint } from "./deployed.ts";
+import { endWithEngine } from "./engine.ts";
+import { explain } from "./errors.ts";
+import type { PendingOperation } from "./errors.ts";
+import { locationOf, sameResource } from "./names.ts";
+import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
+import type { Reconciled } from "./results.ts";
+import { rollOut } from "./rollout.ts";
+import { undeployAll } from "./undeploy.ts";
+
+/** What the endpoint serves: it owns this stack's deployed models there and the whole traffic split. */
+export interface ModelDeploymentInputs {
+  readonly emulator: boolean;
+  readonly stackUid: string;
+  readonly project: string;
+  /** projects/P/locations/L/endpoints/E. */
+  readonly endpoint: string;
+  /** projects/P/locations/L/models/M. */
+  readonly modelName: string;
+  /** Version to serve, `sha-` and 12 hex digits. */
+  readonly versionAlias: string;
+  readonly machineType: string;
+  readonly acceleratorType: string | null;
+  readonly acceleratorCount: number;
+  readonly minReplicas: number;
+  readonly maxReplicas: number;
+  readonly autoscaling: readonly AutoscalingMetric[];
+  readonly spot: boolean;
+  readonly serviceAccount: string | null;
+  /** Model versions kept after a rollout, the newest first. At least 1. */
+  readonly keepVersions: number;
+  /** Bucket whose archives are pruned with their versions. */
+  readonly bucket: string;
+  /** Longest wait for one deploy, in seconds. */
+  readonly deployTimeoutSeconds: number;
+  readonly urn: string;
+}
+
+export interface ModelDeploymentOutputs extends ModelDeploymentInputs, Reconciled {
+  /** Id of the deployed model that serves, as Google knows it; empty when none does. */
+  readonly deployedModelId: string;
+  /** Number of the model version that it serves. */
+  readonly versionId: string;
+}
+
+export const effects: EffectTable<ModelDeploymentInputs> = {
+  emulator: "none",
+  stackUid: "replace",
+  project: "none",
+  endpoint: "replace",
+  modelName: "update",
+  versionAlias: "update",
+  machineType: "update",
+  acceleratorType: "update",
+  acceleratorCount: "update",
+  minReplicas: "update",
+  maxReplicas: "update",
+  autoscaling: "update",
+  spot: "update",
+  serviceAccount: "update",
+  keepVersions: "update",
+  bucket: "update",
+  deployTimeoutSeconds: "none",
+  urn: "none",
+};
+
+export function diff(
+  _id: string,
+  recorded: ModelDeploymentOutputs,
+  wanted: ModelDeploymentInputs,
+): Changes {
+  const changes = compare(effects, recorded, wanted);
+  return { ...changes, changes: changes.changes || Boolean(recorded.pending ?? recorded.drift) };
+}
+
+export async function create(inputs: ModelDeploymentInputs) {
+  return { id: inputs.endpoint, outs: await reconcile(inputs, null) };
+}
+
+export async function update(
+  _id: string,
+  recorded: ModelDeploymentOutputs,
+  inputs: ModelDeploymentInputs,
+) {
+  return { outs: await reconcile(inputs, recorded.pending) };
+}
+
+/** Observes what the endpoint serves; never waits. An endpoint that is gone or not ours has no deployment. */
+export async function read(id: string, recorded: ModelDeploymentOutputs) {
+  try {
+    const connection = requireConnection(recorded.emulator);
+    const client = await endpointClient(connection, locationOf(recorded.endpoint));
+    const endpoint = await observeEndpoint(client, recorded.endpoint, recorded.stackUid);
+    if (endpoint === null || !endpointIsOurs(endpoint, recorded.stackUid)) return { id: "" };
+    const serving = servingModel(endpoint, recorded);
+    if (serving === undefined && recorded.pending !== null) return stillPending(id, recorded);
+    const drift = describeDrift(endpoint, serving);
+    const props = { ...recorded, ...observedFields(serving, recorded), drift };
+    return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };
+  } catch (error) {
+    throw explain(`read what endpoint "${recorded.endpoint}" serves`, error);
+  }
+}
+
+export async function remove(_id: string, recorded: ModelDeploymentOutputs): Promise<void> {
+  await undeployAll(recorded);
+}
+
+async function reconcile(
+  inputs: ModelDeploymentInputs,
+  pending: PendingOperation | null,
+): Promise<ModelDeploymentOutputs> {
+  endWithEngine();
+  const outputs = {
+    ...inputs,
+    deployedModelId: "",
+    versionId: "",
+    schema: SCHEMA,
+    pending: null,
+    drift: null,
+  };
+  try {
+    return plain({ ...outputs, ...(await rollOut(inputs, pending)) });
+  } catch (error) {
+    throw asPartialFailure(
+      explain(`deploy "${inputs.versionAlias}" to endpoint "${inputs.endpoint}"`, error),
+      inputs.endpoint,
+      outputs,
+    );
+  }
+}
+
+/** Of this stack's deployed models: the recorded one, else the one with most traffic. */
+function servingModel(
+  endpoint: ObservedEndpoint,
+  recorded: ModelDeploymentOutputs,
+): DeployedModel | undefined {
+  const byTraffic = [...endpoint.ours].sort((a, b) => b.traffic - a.traffic);
+  return byTraffic.find((model) => servesSpec(model, recorded)) ?? byTraffic[0];
+}
+
+function observedFields(serving: DeployedModel | undefined, recorded: ModelDeploymentOutputs) {
+  if (serving === undefined) return { versionAlias: "", deployedModelId: "", versionId: "" };
+  const {
+    id,
+    traffic: _traffic,
+    displayName: _displayName,
+    modelName,
+    autoscaling,
+    ...fields
+  } = serving;
+  return {
+    ...fields,
+    modelName: sameResource(modelName, recorded.modelName) ? recorded.modelName : modelName,
+    deployedModelId: id,
+    // Without declared targets the platform's own are nobody's drift.
+    autoscaling: recorded.autoscaling.length === 0 ? [] : autoscaling,
+  };
+}
+
+function describeDrift(
+  endpoint: ObservedEndpoint,
+  serving: DeployedModel | undefined,
+): string | null {
+  const found: string[] = [];
+  if (serving === undefined) found.push("no model of this stack is deployed");
+  for (const model of endpoint.foreign) {
+    found.push(`"${model.displayName}" (${model.id}) was deployed by somebody else`);
+  }
+  for (const model of endpoint.ours) {
+    if (model !== serving) found.push(`"${model.displayName}" (${model.id}) is deployed as well`);
+  }
+  if (serving !== undefined && serving.traffic !== 100) {
+    found.push(`"${serving.displayName}" gets ${serving.traffic} % of the requests, not 100 %`);
+  }
+  return found.length === 0 ? null : found.join("; ");
+}

@@ -1,0 +1,65 @@
+import { connect } from "node:net";
+
+import { credentials } from "@grpc/grpc-js";
+import enginerpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
+import engineproto from "@pulumi/pulumi/proto/engine_pb.js";
+
+/** How often a process that works asks whether its engine still listens. Two misses in a row end the process. */
+const WATCH_INTERVAL_MS = 2_000;
+
+/** The engine's address is the last argument of a provider process; undefined outside one (tests, scripts). */
+function engineAddress(): string | undefined {
+  const last = process.argv.at(-1);
+  return last !== undefined && /^[\w.-]+:\d+$/.test(last) ? last : undefined;
+}
+
+let client: InstanceType<typeof enginerpc.EngineClient> | undefined;
+
+/**
+ * Shows a line in the resource's Info column while its step runs. Without a URN or an engine it does nothing; a lost line
+ * is no failure.
+ */
+export function showProgress(urn: string | undefined, line: string): void {
+  const address = engineAddress();
+  if (address === undefined || urn === undefined || urn === "") return;
+  client ??= new enginerpc.EngineClient(address, credentials.createInsecure());
+  const request = new engineproto.LogRequest();
+  request.setSeverity(engineproto.LogSeverity.INFO);
+  request.setUrn(urn);
+  request.setMessage(line);
+  request.setEphemeral(true);
+  client.log(request, () => undefined);
+}
+
+function listens(address: string): Promise<boolean> {
+  const at = address.lastIndexOf(":");
+  return new Promise((resolve) => {
+    const socket = connect({ host: address.slice(0, at), port: Number(address.slice(at + 1)) });
+    const end = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(1_500, () => end(false));
+    socket.once("connect", () => end(true));
+    socket.once("error", () => end(false));
+  });
+}
+
+let watching = false;
+
+/**
+ * Ends this provider process once its engine is gone (kill -9 of the CLI leaves it running otherwise), so that nobody
+ * changes Google behind the back of the next `up`.
+ */
+export function endWithEngine(): void {
+  const address = engineAddress();
+  if (watching || address === undefined) return;
+  watching = true;
+  let misses = 0;
+  setInterval(() => {
+    void listens(address).then((alive) => {
+      misses = alive ? 0 : misses + 1;
+      if (misses >= 2) process.exit(1);
+    });
+  }, WATCH_INTERVAL_MS).unref();
+}

@@ -1,0 +1,244 @@
+import { compare, inputsOf } from "./changes.ts";
+import type { Changes, EffectTable } from "./changes.ts";
+import { modelClient } from "./clients.ts";
+import { requireConnection } from "./connection.ts";
+import { endWithEngine } from "./engine.ts";
+import { Code, codeOf, explain, nullIfNotFound } from "./errors.ts";
+import type { PendingOperation } from "./errors.ts";
+import { accept, waitFor, waitForRunning } from "./operations.ts";
+import type { WaitOptions } from "./operations.ts";
+import { isOurs, requireOurs, withMarks, withoutMarks } from "./ownership.ts";
+import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
+import type { Reconciled } from "./results.ts";
+import { retrying } from "./retry.ts";
+import type { ServingSpec } from "./serving-spec.ts";
+import { listVersions, versionWithAlias } from "./versions.ts";
+
+/** One registry model per stack; each serving spec is a version of it. */
+export interface VertexModelInputs {
+  /** True on a stack that runs against the local Vertex AI. */
+  readonly emulator: boolean;
+  readonly stackUid: string;
+  readonly project: string;
+  /** Region, "us-central1". */
+  readonly location: string;
+  /** Chosen id of the model: up to 63 of [a-z0-9_-], first no digit or hyphen. */
+  readonly modelId: string;
+  readonly displayName: string;
+  readonly description: string;
+  /** The user's labels; this stack's marks are added. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Folder that holds model.mar. */
+  readonly artifactUri: string;
+  readonly servingSpec: ServingSpec;
+  /** `sha-` and 12 hex digits over archive digest and serving spec: how a version is recognised. */
+  readonly versionAlias: string;
+  /** Longest wait for one upload, in seconds. */
+  readonly uploadTimeoutSeconds: number;
+  /** Resource whose Info column shows progress. */
+  readonly urn: string;
+}
+
+export interface VertexModelOutputs extends VertexModelInputs, Reconciled {
+  /** projects/P/locations/L/models/M. */
+  readonly modelName: string;
+  /** Version number that Google gave, "3"; empty when the version is gone. */
+  readonly versionId: string;
+}
+
+export const effects: EffectTable<VertexModelInputs> = {
+  emulator: "none",
+  stackUid: "replace",
+  project: "replace",
+  location: "replace",
+  modelId: "replace",
+  displayName: "update",
+  description: "update",
+  labels: "update",
+  artifactUri: "update",
+  servingSpec: "update",
+  versionAlias: "update",
+  uploadTimeoutSeconds: "none",
+  urn: "none",
+};
+
+export function diff(
+  _id: string,
+  recorded: VertexModelOutputs,
+  wanted: VertexModelInputs,
+): Changes {
+  const changes = compare(effects, recorded, wanted);
+  return { ...changes, changes: changes.changes || Boolean(recorded.pending ?? recorded.drift) };
+}
+
+export async function create(inputs: VertexModelInputs) {
+  return { id: modelNameOf(inputs), outs: await reconcile(inputs, null) };
+}
+
+export async function update(_id: string, recorded: VertexModelOutputs, inputs: VertexModelInputs) {
+  return { outs: await reconcile(inputs, recorded.pending) };
+}
+
+/** Observes the model and its version as they are; never waits. A model that is gone or not ours is gone. */
+export async function read(id: string, recorded: VertexModelOutputs) {
+  const client = await modelClient(requireConnection(recorded.emulator), recorded.location);
+  try {
+    const found = await client.getModel({ name: recorded.modelName }).catch(nullIfNotFound);
+    if (found === null && recorded.pending !== null) return stillPending(id, recorded);
+    if (found === null || !isOurs(found[0].labels, recorded.stackUid)) return { id: "" };
+    const versions = await listVersions(client, recorded.modelName);
+    const version = versionWithAlias(versions, recorded.versionAlias);
+    const observed = {
+      displayName: found[0].displayName ?? "",
+      description: found[0].description ?? "",
+      labels: withoutMarks(found[0].labels),
+    };
+    const drift = version
+      ? null
+      : `no version of model "${recorded.modelId}" bears "${recorded.versionAlias}" any more`;
+    const props = { ...recorded, ...observed, versionId: version?.versionId ?? "", drift };
+    return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };
+  } catch (error) {
+    throw explain(`read model "${recorded.modelName}"`, error);
+  }
+}
+
+export async function remove(_id: string, recorded: VertexModelOutputs): Promise<void> {
+  await deleteModelOf(recorded);
+}
+
+/** What identifies a stack's model: enough to sweep it when the engine never recorded it. */
+export type ModelTarget = Pick<
+  VertexModelInputs,
+  "emulator" | "stackUid" | "project" | "location" | "modelId"
+>;
+
+/** Deletes the model with all its versions when it bears this stack's mark. Gone already is success. */
+export async function deleteModelOf(target: ModelTarget): Promise<void> {
+  endWithEngine();
+  const name = modelNameOf(target);
+  const wait = { timeoutMs: DELETE_TIMEOUT_MS, what: `deletion of model "${target.modelId}"` };
+  try {
+    const client = await modelClient(requireConnection(target.emulator), target.location);
+    await retrying(async () => {
+      await waitForRunning(client, name, ["uploadModel", "deleteModel"], wait);
+      const found = await client.getModel({ name }).catch(nullIfNotFound);
+      if (found === null || !isOurs(found[0].labels, target.stackUid)) return;
+      const accepted = await accept("deleteModel", () => client.deleteModel({ name }));
+      await waitFor(client, accepted, wait);
+    });
+  } catch (error) {
+    if (codeOf(error) === Code.NOT_FOUND) return;
+    throw explain(`delete model "${name}"`, error);
+  }
+}
+
+const DELETE_TIMEOUT_MS = 30 * 60_000;
+
+export function modelNameOf(target: Pick<ModelTarget, "project" | "location" | "modelId">): string {
+  return `projects/${target.project}/locations/${target.location}/models/${target.modelId}`;
+}
+
+async function reconcile(
+  inputs: VertexModelInputs,
+  pending: PendingOperation | null,
+): Promise<VertexModelOutputs> {
+  endWithEngine();
+  const modelName = modelNameOf(inputs);
+  const outputs = {
+    ...inputs,
+    modelName,
+    versionId: "",
+    schema: SCHEMA,
+    pending: null,
+    drift: null,
+  };
+  try {
+    const versionId = await ensureVersion(inputs, modelName, pending);
+    await ensureDescription(inputs, modelName);
+    return plain({ ...outputs, versionId });
+  } catch (error) {
+    throw asPartialFailure(
+      explain(`upload version "${inputs.versionAlias}" of model "${modelName}"`, error),
+      modelName,
+      outputs,
+    );
+  }
+}
+
+/** Finds the version of this serving spec, or waits for the upload that makes it, or uploads it. Returns its number. */
+async function ensureVersion(
+  inputs: VertexModelInputs,
+  modelName: string,
+  pending: PendingOperation | null,
+): Promise<string> {
+  const client = await modelClient(requireConnection(inputs.emulator), inputs.location);
+  const wait: WaitOptions = {
+    timeoutMs: inputs.uploadTimeoutSeconds * 1000,
+    urn: inputs.urn,
+    what: `upload of model "${inputs.modelId}"`,
+  };
+  if (pending !== null) await waitFor(client, pending, wait);
+  return retrying(async () => {
+    await waitForRunning(client, modelName, ["uploadModel", "deleteModel"], wait);
+    const found = await client.getModel({ name: modelName }).catch(nullIfNotFound);
+    if (found !== null) {
+      requireOurs(`model "${modelName}"`, found[0].labels, inputs.stackUid, "modelId");
+    }
+    const versions = await listVersions(client, modelName);
+    const existing = versionWithAlias(versions, inputs.versionAlias);
+    if (existing?.versionId) return existing.versionId;
+
+    const request = toUploadRequest(inputs, found === null ? null : modelName);
+    const accepted = await accept("uploadModel", () => client.uploadModel(request));
+    await waitFor(client, accepted, wait);
+    const uploaded = versionWithAlias(await listVersions(client, modelName), inputs.versionAlias);
+    if (uploaded?.versionId) return uploaded.versionId;
+    throw new Error(`the upload ended, but no version bears "${inputs.versionAlias}"`);
+  });
+}
+
+/** Display name, description and labels belong to the model, not to a version: they change in place. */
+async function ensureDescription(inputs: VertexModelInputs, name: string): Promise<void> {
+  const client = await modelClient(requireConnection(inputs.emulator), inputs.location);
+  const [model] = await client.getModel({ name });
+  const wanted = {
+    displayName: inputs.displayName,
+    description: inputs.description,
+    labels: inputs.labels,
+  };
+  const observed = {
+    displayName: model.displayName,
+    description: model.description,
+    labels: withoutMarks(model.labels),
+  };
+  const rows = { displayName: "update", description: "update", labels: "update" } as const;
+  if (!compare(rows, observed as typeof wanted, wanted).changes) return;
+  await client.updateModel({
+    model: { ...wanted, name, labels: withMarks(inputs.labels, inputs.stackUid) },
+    updateMask: { paths: ["display_name", "description", "labels"] },
+  });
+}
+
+/** UploadModelRequest: a new model with the chosen id, or a new version of `parentModel`. */
+export function toUploadRequest(inputs: VertexModelInputs, parentModel: string | null) {
+  const { servingSpec } = inputs;
+  return {
+    parent: `projects/${inputs.project}/locations/${inputs.location}`,
+    ...(parentModel === null ? { modelId: inputs.modelId } : { parentModel }),
+    model: {
+      displayName: inputs.displayName,
+      description: inputs.description,
+      labels: withMarks(inputs.labels, inputs.stackUid),
+      versionAliases: [inputs.versionAlias],
+      artifactUri: inputs.artifactUri,
+      containerSpec: {
+        imageUri: servingSpec.image,
+        ...(servingSpec.predictRoute === null ? {} : { predictRoute: servingSpec.predictRoute }),
+        ...(servingSpec.healthRoute === null ? {} : { healthRoute: servingSpec.healthRoute }),
+        ports: servingSpec.ports.map((containerPort) => ({ containerPort })),
+        env: Object.entries(servingSpec.env).map(([name, value]) => ({ name, value })),
+      },
+    },
+  };
+}

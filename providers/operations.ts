@@ -1,0 +1,230 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { CallOptions } from "google-gax";
+
+import { showProgress } from "./engine.ts";
+import { Code, ReconcileError, UnfinishedError, codeOf, detailOf, isNotFound } from "./errors.ts";
+
+/** google.longrunning.Operation as the clients decode it. */
+interface RawOperation {
+  name?: string | null;
+  done?: boolean | null;
+  error?: { code?: number | null; message?: string | null } | null;
+  metadata?: { type_url?: string | null; value?: Uint8Array | string | null } | null;
+}
+
+/** The part of a generated client that operations need. */
+export interface OperationsOwner {
+  readonly operationsClient: {
+    getOperation(request: { name: string }, options: CallOptions): Promise<unknown>;
+    listOperations(
+      request: { name: string; filter: string },
+      options: CallOptions,
+    ): Promise<unknown>;
+  };
+  readonly descriptors: {
+    readonly longrunning: Record<string, { metadataDecoder: (bytes: Buffer) => unknown }>;
+  };
+}
+
+/** A change that Google accepted: what the waiter needs to follow it. */
+export interface Accepted {
+  readonly operation: string;
+  /** Method of the client, as in `descriptors.longrunning`: "deployModel". */
+  readonly kind: string;
+  readonly startedAt: string;
+}
+
+export interface WaitOptions {
+  /** Longest wait, in milliseconds, from `startedAt`'s first sight in this process. */
+  readonly timeoutMs: number;
+  /** Resource whose Info column shows stage and elapsed time. */
+  readonly urn?: string;
+  /** What is awaited, in words: `deployment of "sd-dev" to endpoint "41"`. */
+  readonly what: string;
+}
+
+/** A failed long-running operation, with the code that Google put in its error. */
+export class OperationFailedError extends ReconcileError {
+  readonly code: number;
+
+  constructor(what: string, code: number, message: string) {
+    const ended = message.replace(/\.?\s*$/, ".");
+    super(`The ${what} failed: ${ended}${code === Code.RESOURCE_EXHAUSTED ? QUOTA_HINT : ""}`);
+    this.name = "OperationFailedError";
+    this.code = code;
+  }
+}
+
+const QUOTA_HINT =
+  " Ask for more of that quota, use another acceleratorType or region, or free what uses it.";
+
+/** One try per poll: the waiter itself decides how long to go on. */
+const ONCE: CallOptions = { timeout: 15_000, retry: null };
+
+/** Longest pause between two polls. Local stacks set a shorter one. */
+function pollIntervalMs(): number {
+  const value = Number(process.env.VERTEX_DIFFUSION_POLL_MS);
+  return Number.isFinite(value) && value >= 50 ? value : 5_000;
+}
+
+/** Starts a change; the generated client's own polling is not used, since it can't be resumed in another process. */
+export async function accept(
+  kind: string,
+  call: () => Promise<[{ name?: string | undefined }, ...unknown[]]>,
+): Promise<Accepted> {
+  const [operation] = await call();
+  return { operation: operation.name ?? "", kind, startedAt: new Date().toISOString() };
+}
+
+/**
+ * Waits until the operation has ended. Throws OperationFailedError when it failed, UnfinishedError when its end could not
+ * be seen. An operation that Google no longer knows counts as ended: the caller decides from the objects.
+ */
+export async function waitFor(
+  client: OperationsOwner,
+  accepted: Accepted,
+  options: WaitOptions,
+): Promise<void> {
+  const startedAt = Date.now();
+  const deadline = startedAt + options.timeoutMs;
+  let lostSince: number | undefined;
+  for (;;) {
+    let operation: RawOperation | null = null;
+    try {
+      operation = await getOperation(client, accepted.operation);
+      if (operation === null) return;
+      lostSince = undefined;
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      lostSince ??= Date.now();
+      if (Date.now() - lostSince > LOST_CONNECTION_MS) {
+        throw unfinished(accepted, options, `the connection was lost (${detailOf(error)})`);
+      }
+    }
+    if (operation?.done) {
+      if (operation.error?.code) {
+        throw new OperationFailedError(
+          options.what,
+          operation.error.code,
+          operation.error.message ?? "",
+        );
+      }
+      return;
+    }
+    const elapsed = Math.round((Date.now() - startedAt) / 1000);
+    const stage =
+      operation === null ? "waiting for an answer" : stageOf(client, accepted, operation);
+    showProgress(options.urn, `${stage} (${elapsed} s)`);
+    if (Date.now() >= deadline) {
+      const limit = Math.round(options.timeoutMs / 1000);
+      throw unfinished(accepted, options, `it did not finish within ${limit} s`);
+    }
+    await sleep(Math.min(pollIntervalMs(), Math.max(50, deadline - Date.now())));
+  }
+}
+
+/** How long the server may be unreachable while an operation runs. */
+const LOST_CONNECTION_MS = 60_000;
+
+function unfinished(accepted: Accepted, options: WaitOptions, why: string): UnfinishedError {
+  return new UnfinishedError(
+    `The ${options.what} is not finished: ${why}. Operation "${accepted.operation}" may still run; the next "up" waits for it and makes nothing twice.`,
+    accepted,
+  );
+}
+
+function isTransient(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === Code.UNAVAILABLE || code === Code.DEADLINE_EXCEEDED || code === Code.INTERNAL;
+}
+
+async function getOperation(client: OperationsOwner, name: string): Promise<RawOperation | null> {
+  try {
+    const [operation] = (await client.operationsClient.getOperation({ name }, ONCE)) as [
+      RawOperation,
+    ];
+    return operation;
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw error;
+  }
+}
+
+/** Deploys say their stage; everything else its kind. */
+function stageOf(client: OperationsOwner, accepted: Accepted, operation: RawOperation): string {
+  const value = operation.metadata?.value;
+  const decoder = client.descriptors.longrunning[accepted.kind]?.metadataDecoder;
+  if (value && decoder) {
+    const metadata = decoder(Buffer.from(value as Uint8Array)) as { deploymentStage?: unknown };
+    const stage = metadata.deploymentStage;
+    const name = typeof stage === "number" ? STAGES[stage] : stage;
+    if (typeof name === "string" && name !== "" && name !== STAGES[0]) return name;
+  }
+  return accepted.kind;
+}
+
+/** google.cloud.aiplatform.v1.DeploymentStage, by number (deployment_stage.proto). */
+const STAGES: Readonly<Record<number, string>> = {
+  0: "DEPLOYMENT_STAGE_UNSPECIFIED",
+  5: "STARTING_DEPLOYMENT",
+  6: "PREPARING_MODEL",
+  7: "CREATING_SERVING_CLUSTER",
+  8: "ADDING_NODES_TO_CLUSTER",
+  9: "GETTING_CONTAINER_IMAGE",
+  3: "STARTING_MODEL_SERVER",
+  4: "FINISHING_UP",
+  10: "DEPLOYMENT_TERMINATED",
+  11: "SUCCESSFULLY_DEPLOYED",
+  12: "FAILED_TO_DEPLOY",
+};
+
+/**
+ * Operations still running under a model or an endpoint, by metadata type. A parent that does not exist has none. Never
+ * called from read or diff: it is a list over everything that ever ran there.
+ */
+export async function runningUnder(
+  client: OperationsOwner,
+  parent: string,
+  kinds: readonly string[],
+): Promise<Accepted[]> {
+  let operations: RawOperation[];
+  try {
+    [operations] = (await client.operationsClient.listOperations(
+      { name: parent, filter: "" },
+      ONCE,
+    )) as [RawOperation[]];
+  } catch (error) {
+    if (isNotFound(error)) return [];
+    throw error;
+  }
+  return operations.flatMap((operation) => {
+    const kind = kinds.find((candidate) =>
+      operation.metadata?.type_url?.endsWith(`.${metadataType(candidate)}`),
+    );
+    if (kind === undefined || operation.done || !operation.name) return [];
+    return [{ operation: operation.name, kind, startedAt: new Date().toISOString() }];
+  });
+}
+
+/** "deployModel" -> "DeployModelOperationMetadata"; all deletes share one type. */
+function metadataType(kind: string): string {
+  if (kind.startsWith("delete")) return "DeleteOperationMetadata";
+  return `${kind.charAt(0).toUpperCase()}${kind.slice(1)}OperationMetadata`;
+}
+
+/** Waits for every operation of these kinds under the parent, whether it ends well or not. */
+export async function waitForRunning(
+  client: OperationsOwner,
+  parent: string,
+  kinds: readonly string[],
+  options: WaitOptions,
+): Promise<void> {
+  for (const accepted of await runningUnder(client, parent, kinds)) {
+    try {
+      await waitFor(client, accepted, options);
+    } catch (error) {
+      if (!(error instanceof OperationFailedError)) throw error;
+    }
+  }
+}

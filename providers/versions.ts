@@ -1,0 +1,117 @@
+import type { protos } from "@google-cloud/aiplatform";
+import type { ModelServiceClient } from "@google-cloud/aiplatform/build/src/v1/model_service_client.js";
+import type { Storage } from "@google-cloud/storage";
+
+import { Code, codeOf, nullIfNotFound } from "./errors.ts";
+import { accept, waitFor } from "./operations.ts";
+import { OBJECT_STACK_KEY } from "./ownership.ts";
+
+type IModel = protos.google.cloud.aiplatform.v1.IModel;
+
+/** Alias that marks the version which the endpoint serves. */
+const LIVE = "live";
+
+/** All versions of a model, lowest number first; empty when there is no such model. */
+export async function listVersions(
+  client: ModelServiceClient,
+  modelName: string,
+): Promise<IModel[]> {
+  const found = await client.listModelVersions({ name: modelName }).catch(nullIfNotFound);
+  return [...(found?.[0] ?? [])].sort((a, b) => versionNumber(a) - versionNumber(b));
+}
+
+/** The version that bears the alias; of two, the lower number. */
+export function versionWithAlias(versions: readonly IModel[], alias: string): IModel | undefined {
+  return versions.find((version) => version.versionAliases?.includes(alias));
+}
+
+function versionNumber(version: IModel): number {
+  return Number(version.versionId ?? 0);
+}
+
+/** Moves the aliases `live` and `default` to one version. Aliases that already stand there are left alone. */
+export async function markLive(
+  client: ModelServiceClient,
+  modelName: string,
+  versionId: string,
+): Promise<void> {
+  const versions = await listVersions(client, modelName);
+  for (const other of versions) {
+    if (other.versionId !== versionId && other.versionAliases?.includes(LIVE)) {
+      await mergeAliases(client, modelName, other.versionId, [`-${LIVE}`]);
+    }
+  }
+  const aliases = versions.find((version) => version.versionId === versionId)?.versionAliases ?? [];
+  const missing = [LIVE, "default"].filter((alias) => !aliases.includes(alias));
+  if (missing.length > 0) await mergeAliases(client, modelName, versionId, missing);
+}
+
+async function mergeAliases(
+  client: ModelServiceClient,
+  modelName: string,
+  versionId: string | null | undefined,
+  versionAliases: string[],
+): Promise<void> {
+  await client.mergeVersionAliases({ name: `${modelName}@${versionId}`, versionAliases });
+}
+
+/**
+ * Deletes the oldest versions beyond `keep`, never the one in use. A version that another endpoint serves stays.
+ * Returns the versions that remain.
+ */
+export async function pruneVersions(
+  client: ModelServiceClient,
+  modelName: string,
+  inUse: string,
+  keep: number,
+  timeoutMs: number,
+): Promise<IModel[]> {
+  const versions = await listVersions(client, modelName);
+  const remaining: IModel[] = [];
+  for (const [index, version] of [...versions].reverse().entries()) {
+    if (index < keep || version.versionId === inUse) {
+      remaining.push(version);
+    } else if (!(await deleteVersion(client, modelName, version, timeoutMs))) {
+      remaining.push(version);
+    }
+  }
+  return remaining;
+}
+
+async function deleteVersion(
+  client: ModelServiceClient,
+  modelName: string,
+  version: IModel,
+  timeoutMs: number,
+): Promise<boolean> {
+  const name = `${modelName}@${version.versionId}`;
+  try {
+    const accepted = await accept("deleteModelVersion", () => client.deleteModelVersion({ name }));
+    await waitFor(client, accepted, { timeoutMs, what: `deletion of version "${name}"` });
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === Code.NOT_FOUND) return true;
+    if (code === Code.FAILED_PRECONDITION) return false;
+    throw error;
+  }
+}
+
+/** Deletes this stack's archives that no remaining version names. When one version names none, all archives stay. */
+export async function pruneArchives(
+  storage: Storage,
+  bucket: string,
+  stackUid: string,
+  remaining: readonly IModel[],
+): Promise<void> {
+  const uris = remaining.map((version) => version.artifactUri ?? "");
+  if (uris.includes("")) return;
+  const [files] = await storage.bucket(bucket).getFiles({ prefix: "archives/" });
+  for (const file of files) {
+    const folder = `gs://${bucket}/${file.name.slice(0, file.name.lastIndexOf("/"))}`;
+    const used = uris.some((uri) => uri.replace(/\/$/, "") === folder);
+    if (!used && file.metadata.metadata?.[OBJECT_STACK_KEY] === stackUid) {
+      await file.delete({ ignoreNotFound: true });
+    }
+  }
+}
