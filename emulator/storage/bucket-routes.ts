@@ -1,0 +1,165 @@
+import type { Buckets } from "./buckets.ts";
+import { StorageError, invalid, required } from "./errors.ts";
+import { type Answer, type Exchange, readJson } from "./http.ts";
+import type { Objects } from "./objects.ts";
+import { parsePreconditions } from "./preconditions.ts";
+import { toBucketResource, toPolicyResource } from "./resources.ts";
+import type { Route } from "./routes.ts";
+
+const MAX_RESULTS = 1000;
+
+/** The JSON API's bucket methods. */
+export function bucketRoutes(buckets: Buckets, objects: Objects): Route[] {
+  const nameOf = ({ params }: Exchange): string => params.bucket ?? "";
+  return [
+    {
+      method: "GET",
+      path: "/storage/v1/b",
+      name: "storage.buckets.list",
+      run: async (exchange) => listBuckets(buckets, exchange),
+    },
+    {
+      method: "POST",
+      path: "/storage/v1/b",
+      name: "storage.buckets.insert",
+      run: async ({ body, query, origin }) => {
+        const project = query.get("project");
+        if (!project) throw required("project");
+        return {
+          status: 200,
+          json: toBucketResource(await buckets.insert(project, await readJson(body)), origin),
+        };
+      },
+    },
+    {
+      method: "GET",
+      path: "/storage/v1/b/{bucket}",
+      name: "storage.buckets.get",
+      run: async (exchange) => {
+        const bucket = buckets.get(nameOf(exchange), parsePreconditions(exchange.query));
+        return { status: 200, json: toBucketResource(bucket, exchange.origin) };
+      },
+    },
+    {
+      method: "PATCH",
+      path: "/storage/v1/b/{bucket}",
+      name: "storage.buckets.patch",
+      run: async (exchange) => {
+        const patch = await readJson(exchange.body);
+        const bucket = await buckets.patch(
+          nameOf(exchange),
+          patch,
+          parsePreconditions(exchange.query),
+        );
+        return { status: 200, json: toBucketResource(bucket, exchange.origin) };
+      },
+    },
+    {
+      method: "PUT",
+      path: "/storage/v1/b/{bucket}",
+      name: "storage.buckets.update",
+      run: async (exchange) => {
+        const body = await readJson(exchange.body);
+        const bucket = await buckets.update(
+          nameOf(exchange),
+          body,
+          parsePreconditions(exchange.query),
+        );
+        return { status: 200, json: toBucketResource(bucket, exchange.origin) };
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/storage/v1/b/{bucket}",
+      name: "storage.buckets.delete",
+      run: async (exchange) => {
+        await buckets.delete(nameOf(exchange), parsePreconditions(exchange.query), objects);
+        return { status: 204 };
+      },
+    },
+    {
+      method: "GET",
+      path: "/storage/v1/b/{bucket}/iam",
+      name: "storage.buckets.getIamPolicy",
+      run: async (exchange) => ({
+        status: 200,
+        json: toPolicyResource(buckets.get(nameOf(exchange))),
+      }),
+    },
+    {
+      method: "PUT",
+      path: "/storage/v1/b/{bucket}/iam",
+      name: "storage.buckets.setIamPolicy",
+      run: async (exchange) => {
+        const policy = await readJson(exchange.body);
+        return {
+          status: 200,
+          json: toPolicyResource(await buckets.setPolicy(nameOf(exchange), policy)),
+        };
+      },
+    },
+    {
+      method: "GET",
+      path: "/storage/v1/b/{bucket}/iam/testPermissions",
+      name: "storage.buckets.testIamPermissions",
+      run: async (exchange) => {
+        buckets.get(nameOf(exchange));
+        // There is one caller and it may do everything.
+        const permissions = exchange.query.getAll("permissions");
+        return { status: 200, json: { kind: "storage#testIamPermissionsResponse", permissions } };
+      },
+    },
+    {
+      method: "GET",
+      path: "/storage/v1/b/{bucket}/anywhereCaches",
+      name: "storage.anywhereCaches.list",
+      run: async (exchange) => {
+        buckets.get(nameOf(exchange));
+        return { status: 200, json: { kind: "storage#anywhereCaches" } };
+      },
+    },
+    {
+      method: "GET",
+      path: "/storage/v1/projects/{project}/serviceAccount",
+      name: "storage.projects.serviceAccount.get",
+      run: async () => {
+        throw new StorageError(
+          "UNIMPLEMENTED",
+          501,
+          "notImplemented",
+          "The local Cloud Storage has no service agents.",
+        );
+      },
+    },
+  ];
+}
+
+function listBuckets(buckets: Buckets, { query, origin }: Exchange): Answer {
+  const project = query.get("project");
+  if (!project) throw required("project");
+  const limit = readMaxResults(query) ?? MAX_RESULTS;
+  const after = query.get("pageToken") ?? "";
+  const prefix = query.get("prefix") ?? "";
+  const matching = buckets
+    .list(project)
+    .filter(({ name }) => name.startsWith(prefix) && name > after);
+  const page = matching.slice(0, limit);
+  return {
+    status: 200,
+    json: {
+      kind: "storage#buckets",
+      items: page.map((bucket) => toBucketResource(bucket, origin)),
+      ...(matching.length > page.length ? { nextPageToken: page.at(-1)?.name ?? "" } : {}),
+    },
+  };
+}
+
+/** The `maxResults` parameter, at most 1000; 400 where it is no positive number. */
+export function readMaxResults(query: URLSearchParams): number | undefined {
+  const value = query.get("maxResults");
+  if (value === null) return undefined;
+  if (!/^\d+$/.test(value) || Number(value) === 0) {
+    throw invalid(`Invalid value "${value}" for parameter maxResults. Send a positive number.`);
+  }
+  return Math.min(Number(value), MAX_RESULTS);
+}

@@ -1,0 +1,80 @@
+import { createHash, type Hash } from "node:crypto";
+
+import { crc32c, encodeCrc32c } from "./crc32c.ts";
+import { invalid } from "./errors.ts";
+
+/** What is known of finished content. */
+export interface ContentDigest {
+  /** Bytes. */
+  readonly size: number;
+  /** Base64 of the 16 bytes. */
+  readonly md5Hash: string;
+  /** Base64 of the 4 bytes, most significant first. */
+  readonly crc32c: string;
+}
+
+/** What a client says the content's hashes are; absent where it says nothing. */
+export interface HashClaims {
+  readonly md5Hash?: string;
+  readonly crc32c?: string;
+}
+
+/** MD5, CRC32C and size of content that passes piece by piece. */
+export class ContentHash {
+  #md5: Hash = createHash("md5");
+  #crc32c = 0;
+  #size = 0;
+
+  /** Bytes seen so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  update(chunk: Uint8Array): void {
+    this.#md5.update(chunk);
+    this.#crc32c = crc32c(chunk, this.#crc32c);
+    this.#size += chunk.length;
+  }
+
+  /** The digest of what was seen so far; more may follow. */
+  digest(): ContentDigest {
+    return {
+      size: this.#size,
+      md5Hash: this.#md5.copy().digest("base64"),
+      crc32c: encodeCrc32c(this.#crc32c),
+    };
+  }
+}
+
+/** Refuses content that is not what the client said it was sending (400). */
+export function verifyClaims(claims: HashClaims, digest: ContentDigest): void {
+  if (claims.md5Hash !== undefined && claims.md5Hash !== digest.md5Hash) {
+    throw invalid(
+      `Provided MD5 hash "${claims.md5Hash}" doesn't match calculated MD5 hash "${digest.md5Hash}". Send the content again.`,
+    );
+  }
+  if (claims.crc32c !== undefined && claims.crc32c !== digest.crc32c) {
+    throw invalid(
+      `Provided CRC32C "${claims.crc32c}" doesn't match calculated CRC32C "${digest.crc32c}". Send the content again.`,
+    );
+  }
+}
+
+/** Reads claims from the headers `X-Goog-Hash: crc32c=...,md5=...` (may be repeated) and `Content-MD5`. */
+export function claimsFromHeaders(googHash: string, contentMd5: string | undefined): HashClaims {
+  const claims: { md5Hash?: string; crc32c?: string } = {};
+  if (contentMd5) claims.md5Hash = contentMd5;
+  for (const item of googHash.split(",")) {
+    const [, kind, value] = /^\s*(md5|crc32c)=(\S+)\s*$/.exec(item) ?? [];
+    if (kind === "md5") claims.md5Hash = value;
+    if (kind === "crc32c") claims.crc32c = value;
+  }
+  return claims;
+}
+
+/** The value of the response header `x-goog-hash`. */
+export function toGoogHash(hashes: { crc32c: string; md5Hash?: string }): string {
+  return hashes.md5Hash === undefined
+    ? `crc32c=${hashes.crc32c}`
+    : `crc32c=${hashes.crc32c},md5=${hashes.md5Hash}`;
+}

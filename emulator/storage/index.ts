@@ -1,0 +1,106 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import type { Around } from "../calls.ts";
+import { bucketRoutes } from "./bucket-routes.ts";
+import { Buckets } from "./buckets.ts";
+import { Generations } from "./generations.ts";
+import { Locks } from "./locks.ts";
+import { type MultipartDocument, MultipartUploads } from "./multipart-uploads.ts";
+import type { ObjectRecord } from "./object-record.ts";
+import { objectRoutes } from "./object-routes.ts";
+import { Objects } from "./objects.ts";
+import { Persistence } from "./persistence.ts";
+import { RestEdge } from "./rest.ts";
+import { uploadRoutes } from "./upload-routes.ts";
+import { type ResumableDocument, Uploads } from "./uploads.ts";
+import { xmlRoutes } from "./xml.ts";
+
+export type { ObjectRecord } from "./object-record.ts";
+
+export interface StorageOptions {
+  /** Folder of the storage's own; made when it is missing. All state is in it. */
+  readonly dataDir: string;
+  readonly now: () => Date;
+  /** Wraps the work of each API call. */
+  readonly around: Around;
+}
+
+/** What other parts of the local cloud read of Cloud Storage. */
+export interface ObjectStore {
+  /** Live objects whose names begin with `prefix`, by name; throws ApiError NOT_FOUND for an unknown bucket. */
+  listObjects(bucket: string, prefix: string): ObjectRecord[];
+  /** Copies an object's content into a file; throws ApiError NOT_FOUND where there is no such object. */
+  copyObjectTo(bucket: string, name: string, targetFile: string): Promise<void>;
+}
+
+/** The local Cloud Storage: JSON API and XML API over one store on disk. */
+export interface Storage {
+  /** Answers the request and resolves true; false, with nothing touched, where the path is not Cloud Storage's. */
+  handle(req: IncomingMessage, res: ServerResponse, url: URL): Promise<boolean>;
+  readonly objects: ObjectStore;
+  /** Every bucket with its number of live objects. */
+  summary(): { buckets: { name: string; objects: number }[] };
+  /** Forgets and removes everything. */
+  reset(): Promise<void>;
+  /** Waits for changes under way; what was answered is on disk already. */
+  close(): Promise<void>;
+}
+
+/** Opens the storage on its folder, with all that was answered before, and ends what a crash left half done. */
+export async function createStorage(options: StorageOptions): Promise<Storage> {
+  const { dataDir, now, around } = options;
+  const persistence = await Persistence.open(dataDir);
+  const generations = new Generations(now);
+  const locks = new Locks();
+  const buckets = new Buckets(persistence, generations, locks, now);
+  const objects = new Objects(persistence, buckets, generations, locks, now);
+  const uploads = new Uploads(persistence, objects, now);
+  const multipartUploads = new MultipartUploads(persistence, objects, now);
+  await load(persistence, buckets, objects, uploads, multipartUploads);
+
+  const edge = new RestEdge(
+    [
+      ...bucketRoutes(buckets, objects),
+      ...objectRoutes(buckets, objects),
+      ...uploadRoutes(buckets, uploads),
+    ],
+    xmlRoutes(objects, uploads, multipartUploads),
+    around,
+  );
+  return {
+    handle: (req, res, url) => edge.handle(req, res, url),
+    objects,
+    summary: () => ({
+      buckets: buckets.list().map(({ id, name }) => ({ name, objects: objects.count(id) })),
+    }),
+    reset: async () => {
+      uploads.clear();
+      await locks.idle();
+      multipartUploads.clear();
+      objects.clear();
+      buckets.clear();
+      await persistence.clear();
+    },
+    close: () => locks.idle(),
+  };
+}
+
+async function load(
+  persistence: Persistence,
+  buckets: Buckets,
+  objects: Objects,
+  uploads: Uploads,
+  multipartUploads: MultipartUploads,
+): Promise<void> {
+  await buckets.load();
+  const records = await objects.load();
+  for (const raw of await persistence.readDocuments("uploads")) {
+    const document = raw as ResumableDocument | MultipartDocument;
+    const recorded = records.get(document.dataId);
+    if (document.kind === "resumable") await uploads.load(document, recorded);
+    else await multipartUploads.load(document, recorded);
+  }
+  await persistence.removeDataExcept(
+    new Set([...records.keys(), ...uploads.dataIds(), ...multipartUploads.dataIds()]),
+  );
+}

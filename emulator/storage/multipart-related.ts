@@ -1,0 +1,116 @@
+import { invalid } from "./errors.ts";
+
+/** Longest part header and longest first part (the metadata), bytes. */
+const MAX_HEADER_BYTES = 16 * 1024;
+
+/** The boundary of a `multipart/related` content type, quoted or not; 400 where there is none. */
+export function boundaryOf(contentType: string): string {
+  const [, quoted, plain] = /;\s*boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType) ?? [];
+  const boundary = quoted ?? plain;
+  if (!boundary || boundary.length > 200) {
+    throw invalid(
+      `Multipart upload with content type "${contentType}" has no usable boundary. Send multipart/related; boundary=....`,
+    );
+  }
+  return boundary;
+}
+
+/** One part as it passes. `body` must be read to its end before the next part is asked for. */
+export interface Part {
+  readonly contentType: string | undefined;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** Takes a multipart body apart while it arrives; holds no more than a chunk and a boundary's length. */
+export class MultipartReader {
+  readonly #source: AsyncIterator<Uint8Array>;
+  readonly #delimiter: Buffer;
+  /** Received and not yet handed on. Begins with the line end that belongs to the first delimiter. */
+  #pending: Buffer = Buffer.from("\r\n");
+
+  constructor(source: AsyncIterable<Uint8Array>, boundary: string) {
+    this.#source = source[Symbol.asyncIterator]();
+    this.#delimiter = Buffer.from(`\r\n--${boundary}`);
+  }
+
+  /** The first part; what stands before it is skipped. */
+  async first(): Promise<Part> {
+    for await (const _ of this.#untilDelimiter()) {
+      // preamble: RFC 2046 says to ignore it
+    }
+    return this.next();
+  }
+
+  /** The next part; 400 where the body ends instead. */
+  async next(): Promise<Part> {
+    const head = await this.#readHead();
+    const [, contentType] = /^content-type:\s*(.*?)\s*$/im.exec(head) ?? [];
+    return { contentType, body: this.#untilDelimiter() };
+  }
+
+  /** Reads what is left behind the last part. */
+  async drain(): Promise<void> {
+    do this.#pending = Buffer.alloc(0);
+    while (await this.#fill());
+  }
+
+  /** Lets go of the body without reading on. */
+  async release(): Promise<void> {
+    await this.#source.return?.();
+  }
+
+  async #readHead(): Promise<string> {
+    for (;;) {
+      if (this.#pending.subarray(0, 2).toString() === "--") throw truncated();
+      // A part without headers has its empty line at once, directly after the delimiter's line end.
+      const end = this.#pending.indexOf("\r\n\r\n");
+      if (end >= 0) {
+        const head = this.#pending.subarray(0, end).toString("latin1");
+        this.#pending = this.#pending.subarray(end + 4);
+        return head;
+      }
+      if (this.#pending.length > MAX_HEADER_BYTES) {
+        throw invalid(
+          `A part of the multipart upload has more than ${MAX_HEADER_BYTES} bytes of headers.`,
+        );
+      }
+      if (!(await this.#fill())) throw truncated();
+    }
+  }
+
+  async *#untilDelimiter(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const at = this.#pending.indexOf(this.#delimiter);
+      if (at >= 0) {
+        const last = this.#pending.subarray(0, at);
+        this.#pending = this.#pending.subarray(at + this.#delimiter.length);
+        if (last.length > 0) yield last;
+        return;
+      }
+      // The end of what is here may be the beginning of a delimiter.
+      const sure = this.#pending.length - this.#delimiter.length + 1;
+      if (sure > 0) {
+        const passed = this.#pending.subarray(0, sure);
+        this.#pending = this.#pending.subarray(sure);
+        yield passed;
+      }
+      if (!(await this.#fill())) throw truncated();
+    }
+  }
+
+  async #fill(): Promise<boolean> {
+    const { done, value } = await this.#source.next();
+    if (done) return false;
+    this.#pending =
+      this.#pending.length === 0
+        ? Buffer.from(value.buffer, value.byteOffset, value.length)
+        : Buffer.concat([this.#pending, value]);
+    return true;
+  }
+}
+
+function truncated(): Error {
+  return invalid(
+    "The multipart upload ended before its last boundary. Send two parts, metadata and media, and the closing boundary.",
+  );
+}

@@ -1,0 +1,112 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import type { Around, Call } from "../calls.ts";
+import { ApiError } from "../errors.ts";
+import { isBucketName } from "./bucket-fields.ts";
+import { reasonOf, StorageError } from "./errors.ts";
+import { type Answer, bodyOf, discard, type Exchange, send } from "./http.ts";
+import { matchPath, resourceFrom, type Route } from "./routes.ts";
+import { findXmlRoute, toXmlError, type XmlRoutes } from "./xml.ts";
+
+const JSON_API =
+  /^\/(storage|upload\/storage|download\/storage|resumable\/upload\/storage|batch\/storage)\/v1(\/|$)/;
+
+/** The HTTP edge: finds the method of a request, runs it as one call, and puts results and refusals into HTTP. */
+export class RestEdge {
+  readonly #routes: readonly Route[];
+  readonly #xml: XmlRoutes;
+  readonly #around: Around;
+
+  constructor(routes: readonly Route[], xml: XmlRoutes, around: Around) {
+    this.#routes = routes;
+    this.#xml = xml;
+    this.#around = around;
+  }
+
+  /** False, with nothing touched, for what is no path of Cloud Storage. */
+  async handle(req: IncomingMessage, res: ServerResponse, url: URL): Promise<boolean> {
+    const origin = `http://${req.headers.host ?? url.host}`;
+    const exchange = { req, body: bodyOf(req), query: url.searchParams, origin };
+    if (JSON_API.test(url.pathname)) {
+      const { route, params } = this.#find(req.method ?? "GET", url.pathname);
+      await this.#answer(route, { ...exchange, params }, res, toJsonError);
+      return true;
+    }
+    const found = findXmlRoute(this.#xml, req.method ?? "GET", url);
+    // Bucket names can't be told from other services' paths by form alone: "v1beta1" could be one.
+    if (
+      !found ||
+      !isBucketName(found.params.bucket ?? "") ||
+      /^v\d/.test(found.params.bucket ?? "")
+    ) {
+      return false;
+    }
+    await this.#answer(found.route, { ...exchange, params: found.params }, res, toXmlError);
+    return true;
+  }
+
+  #find(method: string, pathname: string): { route: Route; params: Record<string, string> } {
+    const wanted = method === "HEAD" ? "GET" : method;
+    for (const route of this.#routes) {
+      const params = route.method === wanted ? matchPath(route.path, pathname) : undefined;
+      if (params) return { route, params };
+    }
+    return { route: notServed(method, pathname), params: {} };
+  }
+
+  async #answer(
+    route: Route,
+    exchange: Exchange,
+    res: ServerResponse,
+    toError: (error: ApiError) => Answer,
+  ): Promise<void> {
+    const { req } = exchange;
+    const call: Call = {
+      method: route.name,
+      resource: (route.resource ?? (({ params }: Exchange) => resourceFrom(params)))(exchange),
+      reset: () => req.socket.destroy(),
+    };
+    let made: Answer | undefined;
+    try {
+      const answer = await this.#around(call, async () => (made = await route.run(exchange)));
+      await send(req, res, answer);
+    } catch (error) {
+      await discard(made);
+      await send(req, res, toError(toApiError(error, call)));
+    }
+  }
+}
+
+/** Every error is answered; one of our own making is an internal error, and its text is the operator's. */
+function toApiError(error: unknown, call: Call): ApiError {
+  if (error instanceof ApiError) return error;
+  const cause = error instanceof Error ? error.message : String(error);
+  return new ApiError(
+    "INTERNAL",
+    `Serving ${call.method} for "${call.resource}" failed: ${cause}.`,
+  );
+}
+
+function toJsonError(error: ApiError): Answer {
+  const { httpStatus, message } = error;
+  if (httpStatus === 304) return { status: 304 };
+  const item = { message, domain: "global", reason: reasonOf(error) };
+  return { status: httpStatus, json: { error: { code: httpStatus, message, errors: [item] } } };
+}
+
+function notServed(method: string, pathname: string): Route {
+  return {
+    method,
+    path: pathname,
+    name: "storage.unknown",
+    resource: () => pathname,
+    run: async () => {
+      throw new StorageError(
+        "UNIMPLEMENTED",
+        501,
+        "notImplemented",
+        `${method} ${pathname} is not served by the local Cloud Storage.`,
+      );
+    },
+  };
+}
