@@ -34,15 +34,15 @@ export function compare<Inputs extends object>(
 
 /**
  * The inputs that a read reports: the recorded ones as they were found, and the drift in words, so that a preview shows
- * what was changed by hand.
+ * what was changed by hand. (Pulumi types a read's inputs as outputs.)
  */
-export function inputsOf<Inputs extends object>(
-  table: EffectTable<Inputs>,
-  props: Inputs & { readonly drift: string | null },
-): object {
+export function inputsOf<
+  Inputs extends object,
+  Props extends Inputs & { readonly drift: string | null },
+>(table: EffectTable<Inputs>, props: Props): Props {
   const keys = Object.keys(table) as (keyof Inputs & string)[];
   const inputs = Object.fromEntries(keys.map((key) => [key, props[key]]));
-  return props.drift === null ? inputs : { ...inputs, drift: props.drift };
+  return (props.drift === null ? inputs : { ...inputs, drift: props.drift }) as Props;
 }
 
 function same(recorded: unknown, wanted: unknown): boolean {

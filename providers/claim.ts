@@ -4,6 +4,8 @@ import { deleteModelOf } from "./model.ts";
 import { undeployAll } from "./undeploy.ts";
 import { deleteArchives } from "./upload.ts";
 
+export { check } from "./check.ts";
+
 /**
  * Stands between a slow resource and what it lives on. Its create makes no call, so the engine records it at once; its
  * delete removes whatever of the slow resource a killed run left behind, by the same functions as that resource's own
@@ -49,6 +51,15 @@ export function diff(_id: string, recorded: ClaimInputs, wanted: ClaimInputs): C
 
 export async function create(inputs: ClaimInputs) {
   return { id: `${inputs.kind}-${inputs.stackUid}`, outs: inputs };
+}
+
+/** A claim is nothing in the cloud: it is as it was recorded. */
+export async function read(id: string, recorded: ClaimInputs) {
+  return { id, props: recorded };
+}
+
+export async function update(_id: string, _recorded: ClaimInputs, inputs: ClaimInputs) {
+  return { outs: inputs };
 }
 
 export async function remove(_id: string, recorded: ClaimInputs): Promise<void> {

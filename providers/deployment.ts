@@ -9,9 +9,11 @@ import { explain } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
 import { locationOf, sameResource } from "./names.ts";
 import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
-import type { Reconciled } from "./results.ts";
+import type { ReadResult, Reconciled } from "./results.ts";
 import { rollOut } from "./rollout.ts";
 import { undeployAll } from "./undeploy.ts";
+
+export { check } from "./check.ts";
 
 /** What the endpoint serves: it owns this stack's deployed models there and the whole traffic split. */
 export interface ModelDeploymentInputs {
@@ -91,7 +93,10 @@ export async function update(
 }
 
 /** Observes what the endpoint serves; never waits. An endpoint that is gone or not ours has no deployment. */
-export async function read(id: string, recorded: ModelDeploymentOutputs) {
+export async function read(
+  id: string,
+  recorded: ModelDeploymentOutputs,
+): Promise<ReadResult<ModelDeploymentOutputs>> {
   try {
     const connection = requireConnection(recorded.emulator);
     const client = await endpointClient(connection, locationOf(recorded.endpoint));

@@ -9,10 +9,12 @@ import { accept, waitFor, waitForRunning } from "./operations.ts";
 import type { WaitOptions } from "./operations.ts";
 import { isOurs, requireOurs, withMarks, withoutMarks } from "./ownership.ts";
 import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
-import type { Reconciled } from "./results.ts";
+import type { ReadResult, Reconciled } from "./results.ts";
 import { retrying } from "./retry.ts";
 import type { ServingSpec } from "./serving-spec.ts";
 import { listVersions, versionWithAlias } from "./versions.ts";
+
+export { check } from "./check.ts";
 
 /** One registry model per stack; each serving spec is a version of it. */
 export interface VertexModelInputs {
@@ -80,7 +82,10 @@ export async function update(_id: string, recorded: VertexModelOutputs, inputs: 
 }
 
 /** Observes the model and its version as they are; never waits. A model that is gone or not ours is gone. */
-export async function read(id: string, recorded: VertexModelOutputs) {
+export async function read(
+  id: string,
+  recorded: VertexModelOutputs,
+): Promise<ReadResult<VertexModelOutputs>> {
   const client = await modelClient(requireConnection(recorded.emulator), recorded.location);
   try {
     const found = await client.getModel({ name: recorded.modelName }).catch(nullIfNotFound);

@@ -36,6 +36,13 @@ export function asPartialFailure(error: unknown, id: string, properties: object)
   return error instanceof Error ? error : new ReconcileError(String(error));
 }
 
+/** read's answer: an empty id means gone. */
+export interface ReadResult<Outputs> {
+  id: string;
+  props?: Outputs;
+  inputs?: Outputs;
+}
+
 /** read's answer while the first change is still running and there is nothing to observe: present, as recorded. */
 export function stillPending<Outputs extends Reconciled>(id: string, recorded: Outputs) {
   return { id, props: plain(recorded) };

@@ -11,8 +11,10 @@ import { endWithEngine, showProgress } from "./engine.ts";
 import { ReconcileError, explain, isNotFound, nullIfNotFound } from "./errors.ts";
 import { OBJECT_DIGEST_KEY, OBJECT_STACK_KEY } from "./ownership.ts";
 import { SCHEMA, plain } from "./results.ts";
-import type { Reconciled } from "./results.ts";
+import type { ReadResult, Reconciled } from "./results.ts";
 import { retrying } from "./retry.ts";
+
+export { check } from "./check.ts";
 
 /** A model archive in the bucket, found by its digest. */
 export interface ArchiveUploadInputs {
@@ -69,7 +71,10 @@ export async function update(
 }
 
 /** Observes bucket and object. A bucket that is gone holds no archives; an object that is gone or foreign is drift. */
-export async function read(id: string, recorded: ArchiveUploadOutputs) {
+export async function read(
+  id: string,
+  recorded: ArchiveUploadOutputs,
+): Promise<ReadResult<ArchiveUploadOutputs>> {
   try {
     const storage = await storageOf(recorded);
     const [exists] = await storage.bucket(recorded.bucket).exists();

@@ -1,0 +1,143 @@
+import * as gcp from "@pulumi/gcp";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { AutoscalingMetric } from "@vertex-diffusion/providers/deployed";
+import type { ServingSpec } from "@vertex-diffusion/providers/serving-spec";
+
+import type { ArtifactUpload } from "./artifact-upload.ts";
+import { markedLabels } from "./marks.ts";
+import type { ModelArchive } from "./model-archive.ts";
+import { endpointIdOf, modelIdOf } from "./names.ts";
+import { Claim } from "./resources/claim.ts";
+import { ModelDeployment } from "./resources/model-deployment.ts";
+import { VertexModel } from "./resources/vertex-model.ts";
+import { versionAliasOf } from "./serving-spec.ts";
+import type { Settings } from "./settings.ts";
+import type { StackContext } from "./stack-context.ts";
+
+export interface GpuEndpointArgs {
+  readonly stack: StackContext;
+  readonly archive: ModelArchive;
+  readonly artifact: ArtifactUpload;
+  readonly bucketName: pulumi.Input<string>;
+  /** Machine, replicas, container and limits of this environment. */
+  readonly settings: Settings;
+}
+
+/**
+ * A Vertex AI endpoint that serves the archive on accelerators: the registry model with one version per serving spec, the
+ * endpoint, and the deployment that owns its traffic. Every replica is billed from deploy until destroy, also when idle.
+ */
+export class GpuEndpoint extends pulumi.ComponentResource {
+  /** Resource name of the model version that is served, "projects/P/locations/L/models/M@3". */
+  readonly model: pulumi.Output<string>;
+  /** projects/P/locations/L/endpoints/E. */
+  readonly endpoint: pulumi.Output<string>;
+  readonly deployedModelId: pulumi.Output<string>;
+  /** Host of a dedicated endpoint; empty for a shared one. */
+  readonly dedicatedEndpointDns: pulumi.Output<string>;
+
+  constructor(name: string, args: GpuEndpointArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("vertex-diffusion:index:GpuEndpoint", name, {}, opts);
+    const { stack, settings } = args;
+    const { emulator, stackUid, project, region } = stack;
+    const context = { emulator, stackUid, project, location: region };
+    const modelId = modelIdOf(settings.stack);
+    const servingSpec = toServingSpec(settings);
+    const versionAlias = versionAliasOf(args.archive.digest, servingSpec);
+
+    const modelClaim = new Claim(
+      `${name}-model-claim`,
+      context,
+      { kind: "model", modelId },
+      { parent: this },
+    );
+    const model = new VertexModel(
+      `${name}-model`,
+      {
+        ...context,
+        modelId,
+        displayName: modelId,
+        description: `Stable Diffusion of stack ${settings.stack}, managed by vertex-diffusion.`,
+        labels: stack.labels,
+        artifactUri: args.artifact.artifactUri,
+        servingSpec,
+        versionAlias,
+        uploadTimeoutSeconds: settings.uploadTimeoutSeconds,
+      },
+      { parent: this, dependsOn: [modelClaim, args.artifact] },
+    );
+    const endpoint = new gcp.vertex.AiEndpoint(
+      name,
+      {
+        name: endpointIdOf(project, settings.stack),
+        displayName: modelId,
+        description: `Stable Diffusion of stack ${settings.stack}, managed by vertex-diffusion.`,
+        project,
+        location: region,
+        region,
+        labels: markedLabels(stack),
+        dedicatedEndpointEnabled: settings.dedicatedEndpoint,
+        ...(settings.kmsKey === null ? {} : { encryptionSpec: { kmsKeyName: settings.kmsKey } }),
+      },
+      // Its id is chosen, so the old one must be gone before a new one of that id is made.
+      { parent: this, deleteBeforeReplace: true },
+    );
+    const deploymentClaim = new Claim(
+      `${name}-deployment-claim`,
+      context,
+      { kind: "deployment", endpoint: endpoint.id },
+      { parent: this },
+    );
+    const deployment = new ModelDeployment(
+      `${name}-deployment`,
+      {
+        emulator,
+        stackUid,
+        project,
+        endpoint: endpoint.id,
+        modelName: `projects/${project}/locations/${region}/models/${modelId}`,
+        versionAlias,
+        machineType: settings.machineType,
+        acceleratorType: settings.acceleratorType,
+        acceleratorCount: settings.acceleratorCount,
+        minReplicas: settings.minReplicas,
+        maxReplicas: settings.maxReplicas,
+        autoscaling: toAutoscaling(settings.targetGpuPercent),
+        spot: settings.spot,
+        serviceAccount: settings.serviceAccount,
+        keepVersions: settings.keepVersions,
+        bucket: args.bucketName,
+        deployTimeoutSeconds: settings.deployTimeoutSeconds,
+      },
+      { parent: this, dependsOn: [deploymentClaim, model] },
+    );
+    this.model = pulumi.interpolate`${model.modelName}@${model.versionId}`;
+    this.endpoint = endpoint.id;
+    this.deployedModelId = deployment.deployedModelId;
+    this.dedicatedEndpointDns = endpoint.dedicatedEndpointDns.apply((dns) => dns ?? "");
+    this.registerOutputs({ model: this.model, endpoint: this.endpoint });
+  }
+}
+
+/** A prebuilt image brings its own routes and port. */
+function toServingSpec(settings: Settings): ServingSpec {
+  return {
+    image: settings.image,
+    predictRoute: null,
+    healthRoute: null,
+    ports: [],
+    env: settings.env,
+  };
+}
+
+/** Metric name: Vertex AI, "Scale inference nodes by using autoscaling". */
+function toAutoscaling(targetGpuPercent: number | null): AutoscalingMetric[] {
+  if (targetGpuPercent === null) return [];
+  return [
+    {
+      metricName: "aiplatform.googleapis.com/prediction/online/accelerator/duty_cycle",
+      target: targetGpuPercent,
+    },
+  ];
+}

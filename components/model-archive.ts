@@ -1,0 +1,51 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import * as pulumi from "@pulumi/pulumi";
+
+import type { ArchivePlan } from "@vertex-diffusion/providers/archive";
+
+import { ArchiveSourceError, planArchive } from "./archive-plan.ts";
+import { SettingsError } from "./settings.ts";
+
+export interface ModelArchiveArgs {
+  /** Folder with handler.py and its modules, relative to the project's folder. */
+  readonly handler: string;
+  /** Diffusers pipeline folder, relative to the project's folder. */
+  readonly weights: string;
+}
+
+/**
+ * What model.mar is made of. Pure: a preview reads and hashes the folders and writes nothing; the archive itself is built
+ * when the bucket lacks it.
+ */
+export class ModelArchive extends pulumi.ComponentResource {
+  /** SHA-256 over paths and contents, hex. */
+  readonly digest: string;
+  /** The plan that the upload reads, relative to the project's folder. Written by `up` alone. */
+  readonly planPath: string;
+
+  constructor(name: string, args: ModelArchiveArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("vertex-diffusion:index:ModelArchive", name, {}, opts);
+    const root = pulumi.runtime.getRootDirectory();
+    const plan = planOrRefuse(root, args);
+    this.digest = plan.digest;
+    this.planPath = `.local/plans/${plan.digest}.json`;
+    if (!pulumi.runtime.isDryRun()) writePlan(join(root, this.planPath), plan);
+    this.registerOutputs({ digest: this.digest });
+  }
+}
+
+function planOrRefuse(root: string, args: ModelArchiveArgs): ArchivePlan {
+  try {
+    return planArchive(root, args);
+  } catch (error) {
+    if (!(error instanceof ArchiveSourceError)) throw error;
+    throw new SettingsError(pulumi.getStack(), [{ setting: error.setting, reason: error.message }]);
+  }
+}
+
+function writePlan(path: string, plan: ArchivePlan): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, JSON.stringify(plan, null, 1));
+}

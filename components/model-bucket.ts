@@ -1,0 +1,41 @@
+import * as gcp from "@pulumi/gcp";
+import * as pulumi from "@pulumi/pulumi";
+
+import { markedLabels } from "./marks.ts";
+import type { StackContext } from "./stack-context.ts";
+
+export interface ModelBucketArgs {
+  readonly stack: StackContext;
+  /** Globally unique: 3 to 63 of [a-z0-9._-]. */
+  readonly bucketName: string;
+  /** Cloud KMS key that encrypts new objects; null: Google's own. */
+  readonly kmsKey: string | null;
+  /** Whether destroy deletes objects that this stack did not put there. Keep it off where others store things too. */
+  readonly forceDestroy: boolean;
+}
+
+/** The private bucket that holds the stack's model archives. Stored bytes are billed. */
+export class ModelBucket extends pulumi.ComponentResource {
+  readonly bucketName: pulumi.Output<string>;
+
+  constructor(name: string, args: ModelBucketArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("vertex-diffusion:index:ModelBucket", name, {}, opts);
+    const bucket = new gcp.storage.Bucket(
+      name,
+      {
+        name: args.bucketName,
+        project: args.stack.project,
+        // The API answers regions in upper case; any other spelling would look like a change for ever.
+        location: args.stack.region.toUpperCase(),
+        uniformBucketLevelAccess: true,
+        publicAccessPrevention: "enforced",
+        labels: markedLabels(args.stack),
+        forceDestroy: args.forceDestroy,
+        ...(args.kmsKey === null ? {} : { encryption: { defaultKmsKeyName: args.kmsKey } }),
+      },
+      { parent: this },
+    );
+    this.bucketName = bucket.name;
+    this.registerOutputs({ bucketName: this.bucketName });
+  }
+}

@@ -1,0 +1,31 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import type { VertexModelInputs, VertexModelOutputs } from "@vertex-diffusion/providers/model";
+
+import type { ResourceInputs } from "./inputs.ts";
+import { shellOf } from "./shell.ts";
+
+const provider = shellOf<VertexModelInputs, VertexModelOutputs>(
+  "@vertex-diffusion/providers/model",
+);
+
+/** The stack's registry model. Each serving spec is a version of it; going back to an earlier one uploads nothing. */
+export class VertexModel extends pulumi.dynamic.Resource {
+  /** projects/P/locations/L/models/M. */
+  declare readonly modelName: pulumi.Output<string>;
+  /** Number that Google gave the declared version. */
+  declare readonly versionId: pulumi.Output<string>;
+  declare readonly versionAlias: pulumi.Output<string>;
+
+  constructor(
+    name: string,
+    inputs: ResourceInputs<VertexModelInputs>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    const urn = pulumi.createUrn(name, VERTEX_MODEL_TYPE, opts?.parent);
+    const outputs = { modelName: undefined, versionId: undefined };
+    super(provider, name, { ...outputs, ...inputs, urn }, opts, "vertex-diffusion", "VertexModel");
+  }
+}
+
+const VERTEX_MODEL_TYPE = "pulumi-nodejs:dynamic/vertex-diffusion:VertexModel";

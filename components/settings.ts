@@ -1,0 +1,155 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { checkMachine } from "./machine-rules.ts";
+import type { Problem } from "./machine-rules.ts";
+import { bucketNameProblem, defaultBucketName } from "./names.ts";
+
+/** How the model is served: Google's prebuilt PyTorch image with TorchServe. */
+export type ContainerKind = "prebuilt";
+
+/** One environment, as its stack file declares it. All defaults stand in Pulumi.yaml. */
+export interface Settings {
+  readonly project: string;
+  readonly region: string;
+  /** Stack name: part of every name that is derived. */
+  readonly stack: string;
+  /** True when the stack runs against the local Vertex AI. */
+  readonly emulator: boolean;
+  readonly container: ContainerKind;
+  readonly image: string;
+  readonly machineType: string;
+  readonly acceleratorType: string;
+  readonly acceleratorCount: number;
+  readonly minReplicas: number;
+  readonly maxReplicas: number;
+  /** GPU duty cycle in percent at which replicas are added; null: the platform's own targets. */
+  readonly targetGpuPercent: number | null;
+  readonly spot: boolean;
+  readonly serviceAccount: string | null;
+  readonly dedicatedEndpoint: boolean;
+  readonly handler: string;
+  readonly weights: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly bucketName: string;
+  readonly kmsKey: string | null;
+  readonly forceDestroy: boolean;
+  readonly keepVersions: number;
+  readonly uploadTimeoutSeconds: number;
+  readonly deployTimeoutSeconds: number;
+}
+
+/** Reads and checks the stack's settings. All that is wrong is said at once, before anything is created. */
+export function readSettings(): Settings {
+  const config = new pulumi.Config();
+  const gcp = new pulumi.Config("gcp");
+  const stack = pulumi.getStack();
+  const problems: Problem[] = [];
+  const project = gcp.get("project") ?? "";
+  const region = gcp.get("region") ?? "";
+  if (project === "") {
+    problems.push({
+      setting: "gcp:project",
+      reason: `no Google Cloud project is set. Run "npm run pulumi -- config set gcp:project YOUR-PROJECT --stack ${stack}".`,
+    });
+  }
+  const settings: Settings = {
+    project,
+    region,
+    stack,
+    emulator: config.getBoolean("emulator") ?? false,
+    container: config.require("container") as ContainerKind,
+    image: config.require("image"),
+    machineType: config.require("machineType"),
+    acceleratorType: config.require("acceleratorType"),
+    acceleratorCount: config.requireNumber("acceleratorCount"),
+    minReplicas: config.requireNumber("minReplicas"),
+    maxReplicas: config.requireNumber("maxReplicas"),
+    targetGpuPercent: config.requireNumber("targetGpuPercent") || null,
+    spot: config.requireBoolean("spot"),
+    serviceAccount: config.get("serviceAccount") || null,
+    dedicatedEndpoint: config.requireBoolean("dedicatedEndpoint"),
+    handler: config.require("handler"),
+    weights: config.require("weights"),
+    env: config.getObject<Record<string, string>>("env") ?? {},
+    labels: config.getObject<Record<string, string>>("labels") ?? {},
+    bucketName: config.get("bucketName") || defaultBucketName(project, stack),
+    kmsKey: config.get("kmsKey") || null,
+    forceDestroy: config.requireBoolean("forceDestroy"),
+    keepVersions: config.requireNumber("keepVersions"),
+    uploadTimeoutSeconds: config.requireNumber("uploadTimeoutMinutes") * 60,
+    deployTimeoutSeconds: config.requireNumber("deployTimeoutMinutes") * 60,
+  };
+  problems.push(...checkSettings(settings));
+  if (problems.length > 0) throw new SettingsError(stack, problems);
+  return settings;
+}
+
+/** Everything that is wrong with the settings, whatever stack they come from. */
+export function checkSettings(settings: Settings): Problem[] {
+  const problems = checkMachine(settings);
+  const { container, minReplicas, maxReplicas, targetGpuPercent, keepVersions } = settings;
+  if (container !== "prebuilt") {
+    problems.push({
+      setting: "container",
+      reason: `"${String(container)}" is not a kind of container. Offered: "prebuilt".`,
+    });
+  }
+  if (!/^[\w.-]+\/.+/.test(settings.image)) {
+    problems.push({
+      setting: "image",
+      reason: `"${settings.image}" is not an image path. Example: "us-docker.pkg.dev/vertex-ai/prediction/pytorch-gpu.2-4:latest".`,
+    });
+  }
+  if (!Number.isInteger(minReplicas) || minReplicas < 1) {
+    problems.push({
+      setting: "minReplicas",
+      reason: `${minReplicas} is not offered: Vertex AI keeps at least 1 replica running. Set 1 or more.`,
+    });
+  }
+  if (!Number.isInteger(maxReplicas) || maxReplicas < minReplicas) {
+    problems.push({
+      setting: "maxReplicas",
+      reason: `${maxReplicas} is below minReplicas (${minReplicas}). Set ${minReplicas} or more.`,
+    });
+  }
+  if (targetGpuPercent !== null && (targetGpuPercent < 1 || targetGpuPercent > 100)) {
+    problems.push({
+      setting: "targetGpuPercent",
+      reason: `${targetGpuPercent} is not a percentage. Set 1 to 100, or 0 for the platform's own target.`,
+    });
+  }
+  if (!Number.isInteger(keepVersions) || keepVersions < 1) {
+    problems.push({
+      setting: "keepVersions",
+      reason: `${keepVersions} would delete the version in use. Set 1 or more.`,
+    });
+  }
+  for (const name of Object.keys(settings.env)) {
+    if (name.startsWith("AIP_")) {
+      problems.push({
+        setting: "env",
+        reason: `"${name}" is set by Vertex AI itself. Choose a name that does not start with AIP_.`,
+      });
+    }
+  }
+  const bucketProblem = bucketNameProblem(settings.bucketName);
+  if (bucketProblem !== undefined) {
+    problems.push({ setting: "bucketName", reason: `${bucketProblem} Choose another one.` });
+  }
+  return problems;
+}
+
+/** What is wrong with a stack file, one line a setting, shown without a stack trace. */
+export class SettingsError extends pulumi.RunError {
+  constructor(stack: string, problems: readonly Problem[]) {
+    const lines = problems.map(({ setting, reason }) => `  ${fullKey(setting)}: ${reason}`);
+    super(
+      `Stack "${stack}" can't be deployed as Pulumi.${stack}.yaml declares it:\n${lines.join("\n")}`,
+    );
+  }
+}
+
+function fullKey(setting: string): string {
+  return setting.includes(":") ? setting : `vertex-diffusion:${setting}`;
+}
