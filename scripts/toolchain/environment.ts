@@ -1,0 +1,161 @@
+import { delimiter, join } from "node:path";
+import type { GcpPlugin } from "./gcp-plugin.ts";
+import type { PulumiCli } from "./pulumi-bundle.ts";
+
+/** Where the local Vertex AI and Cloud Storage listen, as in `.local/emulator/address.json`. */
+export interface EmulatorAddress {
+  /** "http://127.0.0.1:8085" */
+  readonly rest: string;
+  /** "127.0.0.1:8086" */
+  readonly grpc: string;
+}
+
+/** What the environment of a stack on the local Vertex AI is made from. */
+export interface LocalEnvironmentOptions {
+  /** Root of the checkout: its node_modules and gcp stand-in are used. */
+  readonly root: string;
+  /** Folder of the local state. @default ".local" in the root */
+  readonly localFolder?: string;
+  readonly cli: PulumiCli;
+  readonly plugin: GcpPlugin;
+  /** The stack that commands without --stack mean; left out, the CLI chooses. */
+  readonly stack?: string | undefined;
+  /** Left out for commands that reach no provider, such as `stack ls`. */
+  readonly address?: EmulatorAddress | undefined;
+  /** @default the environment of this process */
+  readonly base?: NodeJS.ProcessEnv;
+}
+
+/** What the environment of a stack in a user's own project is made from. */
+export interface CloudEnvironmentOptions {
+  readonly root: string;
+  readonly cli: PulumiCli;
+  readonly stack?: string | undefined;
+  readonly base?: NodeJS.ProcessEnv;
+}
+
+/** A port that nothing listens on: what must stay on this machine fails there at once. */
+const CLOSED_PROXY = "http://127.0.0.1:9";
+
+/** Credentials, projects and state of the user's own that must not reach a local stack. */
+const USER_VARIABLES = [
+  "CLOUDSDK_CORE_PROJECT",
+  "GCLOUD_KEYFILE_JSON",
+  "GCLOUD_PROJECT",
+  "GOOGLE_APPLICATION_CREDENTIALS",
+  "GOOGLE_BILLING_PROJECT",
+  "GOOGLE_CLOUD_KEYFILE_JSON",
+  "GOOGLE_CLOUD_PROJECT",
+  "GOOGLE_CREDENTIALS",
+  "GOOGLE_IMPERSONATE_SERVICE_ACCOUNT",
+  "GOOGLE_PROJECT",
+  "PULUMI_ACCESS_TOKEN",
+  "PULUMI_CONFIG_PASSPHRASE_FILE",
+  "PULUMI_STACK",
+  "STORAGE_EMULATOR_HOST",
+  "USER_PROJECT_OVERRIDE",
+] as const;
+
+/** Variables that point a client at an emulator and have no other use. */
+const EMULATOR_VARIABLES = [
+  "PULUMI_GCP_SKIP_REGION_VALIDATION",
+  "STORAGE_EMULATOR_HOST",
+  "VERTEX_DIFFUSION_EMULATOR",
+] as const;
+
+/** The folder of the stand-in for the gcp plugin, which must never be on a cloud stack's PATH. */
+export function standInFolder(root: string): string {
+  return join(root, "emulator/gcp-plugin/bin");
+}
+
+/** Folders and files of the local state that more than one script uses. */
+export function localPaths(root: string, localFolder: string = join(root, ".local")) {
+  return {
+    folder: localFolder,
+    backend: join(localFolder, "pulumi/backend"),
+    home: join(localFolder, "pulumi/home"),
+    emulatorAddress: join(localFolder, "emulator/address.json"),
+    chosenStack: join(localFolder, "stack"),
+    stackFiles: join(localFolder, "stacks"),
+  } as const;
+}
+
+/**
+ * The environment for the CLI on a stack that lives on the local Vertex AI: its own backend and
+ * Pulumi home under `.local/`, Google's addresses replaced, no credentials of the user's.
+ */
+export function localEnvironment(options: LocalEnvironmentOptions): NodeJS.ProcessEnv {
+  const { root, cli, plugin, stack, address } = options;
+  const base = options.base ?? process.env;
+  const paths = localPaths(root, options.localFolder);
+  const env: NodeJS.ProcessEnv = {
+    ...without(base, USER_VARIABLES),
+    GOOGLE_OAUTH_ACCESS_TOKEN: "local",
+    METADATA_SERVER_DETECTION: "none",
+    PULUMI_BACKEND_URL: `file://${paths.backend}`,
+    PULUMI_CONFIG_PASSPHRASE: "",
+    PULUMI_GCP_SKIP_REGION_VALIDATION: "true",
+    PULUMI_HOME: paths.home,
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    VERTEX_DIFFUSION_EMULATOR: paths.emulatorAddress,
+  };
+  const programs = [cli.bin, join(root, "node_modules/.bin")];
+  if (plugin.kind === "stand-in") {
+    programs.unshift(plugin.path);
+    env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true";
+  } else {
+    // The official provider asks Google who the token belongs to, whatever endpoints are set, and
+    // tries again for minutes where packets are dropped. Loopback addresses pass no proxy.
+    env["HTTPS_PROXY"] = CLOSED_PROXY;
+    env["https_proxy"] = CLOSED_PROXY;
+  }
+  env["PATH"] = toPath(programs, base["PATH"], standInFolder(root));
+  if (address !== undefined) {
+    env["GOOGLE_STORAGE_CUSTOM_ENDPOINT"] = `${address.rest}/storage/v1/`;
+    env["GOOGLE_VERTEX_AI_CUSTOM_ENDPOINT"] = `${address.rest}/v1/`;
+  }
+  if (stack !== undefined) {
+    env["PULUMI_STACK"] = stack;
+  }
+  return env;
+}
+
+/**
+ * The environment for the CLI on a stack in the user's own project: everything is the user's, only
+ * the pinned CLI and Node come first on PATH. Nothing of a local stack is let through.
+ */
+export function cloudEnvironment(options: CloudEnvironmentOptions): NodeJS.ProcessEnv {
+  const { root, cli, stack } = options;
+  const base = options.base ?? process.env;
+  const env = without(base, EMULATOR_VARIABLES);
+  for (const [name, value] of Object.entries(env)) {
+    if (/^GOOGLE_.*_CUSTOM_ENDPOINT$/.test(name) && isLoopback(value)) {
+      delete env[name];
+    }
+  }
+  if (env["GOOGLE_OAUTH_ACCESS_TOKEN"] === "local") {
+    delete env["GOOGLE_OAUTH_ACCESS_TOKEN"];
+  }
+  const programs = [cli.bin, join(root, "node_modules/.bin")];
+  env["PATH"] = toPath(programs, base["PATH"], standInFolder(root));
+  env["PULUMI_SKIP_UPDATE_CHECK"] = "true"; // the CLI is pinned
+  if (stack !== undefined) {
+    env["PULUMI_STACK"] = stack;
+  }
+  return env;
+}
+
+function without(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
+}
+
+/** A PATH with `first` in front, each folder once, and without the stand-in unless it is in `first`. */
+function toPath(first: readonly string[], rest: string | undefined, standIn: string): string {
+  const others = (rest ?? "").split(delimiter).filter((folder) => folder !== "");
+  const kept = others.filter((folder) => folder !== standIn && !first.includes(folder));
+  return [...first, ...kept].join(delimiter);
+}
+
+function isLoopback(url: string | undefined): boolean {
+  return /^https?:\/\/(127\.|localhost[:/]|\[::1\])/.test(url ?? "");
+}
