@@ -1,0 +1,34 @@
+import { createRequire } from "node:module";
+import * as grpc from "@grpc/grpc-js";
+import { addResourceProvider } from "./provider-server.ts";
+
+// The CLI starts plugins of its own and stops them with SIGKILL; one whose engine was itself killed gets no signal.
+const PARENT_POLL_MS = 500;
+
+const { version } = createRequire(import.meta.url)("@pulumi/gcp/package.json") as {
+  version: string;
+};
+
+const server = new grpc.Server({
+  // The engine's own limit (400 MB); grpc-js stops at 4 MB.
+  "grpc.max_receive_message_length": 400 * 1024 * 1024,
+});
+addResourceProvider(server, version);
+
+server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
+  if (error) {
+    console.error(`Could not start the local gcp plugin: ${error.message}.`);
+    process.exit(1);
+  }
+  // The engine reads the port from the first line of standard output.
+  console.log(port);
+  endWithParent();
+});
+
+/** Ends this process, work in progress included, soon after the process that started it is gone. */
+function endWithParent(): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) process.exit(0);
+  }, PARENT_POLL_MS).unref();
+}
