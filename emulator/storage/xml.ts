@@ -29,7 +29,8 @@ export interface XmlRoutes {
 }
 
 const NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/";
-const XML = { "content-type": "application/xml; charset=UTF-8" };
+/** Which of XML's two media types Google answers with is not documented; @google-cloud/storage 8 reads this one only. */
+const XML = { "content-type": "text/xml; charset=UTF-8" };
 
 export function xmlRoutes(
   objects: Objects,
