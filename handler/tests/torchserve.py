@@ -52,10 +52,13 @@ class Answer:
 class TorchServe:
     """Starts on `start`, ends on `stop`; `log` holds what the server and its worker printed."""
 
-    def __init__(self, folder: Path, envelope: str | None, batch_size: int = 1) -> None:
+    def __init__(
+        self, folder: Path, envelope: str | None, batch_size: int = 1, batch_delay_ms: int = 100
+    ) -> None:
         self.folder = folder
         self._envelope = envelope
         self._batch_size = batch_size
+        self._batch_delay_ms = batch_delay_ms
         self._ports = _free_ports(6)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -72,7 +75,7 @@ class TorchServe:
                     "minWorkers": 1,
                     "maxWorkers": 1,
                     "batchSize": self._batch_size,
-                    "maxBatchDelay": 2000,
+                    "maxBatchDelay": self._batch_delay_ms,
                     "responseTimeout": 120,
                 }
             }
@@ -107,7 +110,7 @@ class TorchServe:
         )
         torchserve = Path(sys.executable).with_name("torchserve")
         with (self.folder / "console.log").open("wb") as console:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter's script
+            self._process = subprocess.Popen(
                 [str(torchserve), "--start", "--foreground", "--ncs"],
                 cwd=self.folder,
                 env=environment,
@@ -116,12 +119,21 @@ class TorchServe:
                 start_new_session=True,
             )
 
+    def ready(self) -> bool:
+        """Whether a worker has loaded the model; /ping is healthy long before."""
+        try:
+            answer = _request(f"http://127.0.0.1:{self._ports[1]}/models/model")
+        except OSError:
+            return False
+        return answer.status == 200 and any(
+            worker["status"] == "READY" for worker in answer.body[0]["workers"]
+        )
+
     def wait_until_ready(self) -> None:
         """Return when a worker has loaded the model; raises with the log when none does."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._alive():
-            status, workers = self._workers()
-            if status == 200 and any(worker["status"] == "READY" for worker in workers):
+            if self.ready():
                 return
             time.sleep(0.2)
         raise RuntimeError(f"TorchServe did not become ready:\n{self.log[-4000:]}")
@@ -163,13 +175,6 @@ class TorchServe:
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
-
-    def _workers(self) -> tuple[int, list[dict[str, Any]]]:
-        try:
-            answer = _request(f"http://127.0.0.1:{self._ports[1]}/models/model")
-        except OSError:
-            return 0, []
-        return answer.status, answer.body[0]["workers"] if answer.status == 200 else []
 
 
 def _request(

@@ -101,7 +101,7 @@ def _read_row(row: Any) -> Call:
 
 
 def _read_instances(body: Any) -> Sequence[Any]:
-    """The instances of a request's body, which TorchServe has parsed only if it was sent as JSON."""
+    """The instances of a body, which TorchServe has parsed only if it was sent as JSON."""
     if isinstance(body, (bytes, bytearray, str)):
         try:
             body = json.loads(body)

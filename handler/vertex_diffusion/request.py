@@ -136,7 +136,7 @@ def _text(instance: Mapping[str, Any], field: str, rules: RequestRules) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise RequestError(field, f"{field} must be valid Unicode, got half a surrogate") from None
+        raise RequestError(field, f"{field} must be valid Unicode, got a lone surrogate") from None
     # A longer prompt would be cut without a word, so it is refused.
     tokens = rules.count_tokens(value)
     if tokens > rules.max_tokens:
@@ -166,11 +166,11 @@ def _number(instance: Mapping[str, Any], field: str, default: float) -> float:
     # A client that sends protobuf numbers has only floats: 30.0 is a whole number.
     if bounds.whole and value != int(value):
         raise RequestError(field, f"{field} must be a whole number, got {_shown(value)}")
-    if value % bounds.multiple_of and bounds.whole:
+    if bounds.whole and value % bounds.multiple_of:
         raise RequestError(
             field, f"{field} must be a multiple of {bounds.multiple_of}, got {_shown(value)}"
         )
-    return value
+    return int(value) if bounds.whole else float(value)
 
 
 def _shown(value: float) -> str:

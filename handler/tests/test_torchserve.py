@@ -1,0 +1,97 @@
+"""The packed archive in a real TorchServe: only these prove the archive and its answers on HTTP."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from handler import DiffusionHandler
+from tests.test_handler import BAD, BAD_ANSWER, BAD_MESSAGE, GOOD, OTHER, predict
+from tests.torchserve import Answer, TorchServe, pack_archive
+
+pytestmark = pytest.mark.torchserve
+
+
+@pytest.fixture(scope="module", params=[None, "json", "kserve"], ids=lambda name: name or "none")
+def server(
+    request: pytest.FixtureRequest, weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TorchServe]:
+    """TorchServe with one of the envelopes, which collects up to 3 requests for half a second."""
+    folder = tmp_path_factory.mktemp("ts")
+    pack_archive(folder / "model.mar", weights)
+    server = TorchServe(folder, request.param, batch_size=3, batch_delay_ms=500)
+    server.start()
+    try:
+        server.wait_until_ready()
+        yield server
+    finally:
+        server.stop()
+
+
+def test_answers_as_the_handler_in_this_process(
+    server: TorchServe, handler: DiffusionHandler
+) -> None:
+    answer = server.predict({"instances": [GOOD, BAD, OTHER]})
+
+    assert (answer.status, answer.content_type) == (200, "application/json")
+    assert answer.body == {"predictions": predict(handler, GOOD, BAD, OTHER)}
+    assert Image.open(io.BytesIO(base64.b64decode(answer.body["predictions"][0]))).format == "PNG"
+
+
+def test_requests_handled_at_once_have_their_own_status(
+    server: TorchServe, handler: DiffusionHandler
+) -> None:
+    bodies = [{"instances": [BAD]}, {"instances": [GOOD, BAD]}, {"instances": []}]
+    batches = server.log.count("Backend received inference")
+
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(server.predict, bodies))
+
+    assert server.log.count("Backend received inference") == batches + 1
+    assert [answer.status for answer in answers] == [400, 200, 400]
+    assert answers[0].body == {
+        "error": {"code": 400, "message": BAD_MESSAGE, "field": "instances[0].width"}
+    }
+    assert answers[1].body == {"predictions": [*predict(handler, GOOD), BAD_ANSWER]}
+
+
+@pytest.mark.parametrize("body", [b"{nope", b"[" * 100_000, b"", b"[]", b'{"inputs": []}'])
+def test_a_body_that_is_no_call_is_a_400(server: TorchServe, body: bytes) -> None:
+    answer = server.predict(body)
+
+    assert answer.status == 400
+    assert answer.body["error"]["code"] == 400
+
+
+def test_reads_json_that_is_sent_as_bytes(server: TorchServe, handler: DiffusionHandler) -> None:
+    answer = server.predict(
+        b'{"instances": [{"prompt": "a red circle", "seed": 7, "num_inference_steps": 2}]}',
+        content_type="application/octet-stream",
+    )
+
+    assert answer == Answer(200, "application/json", {"predictions": predict(handler, GOOD)})
+
+
+def test_no_prompt_is_logged(server: TorchServe) -> None:
+    server.predict({"instances": [{**GOOD, "prompt": "zebra"}, {"prompt": "zebra " * 300}]})
+    server.predict(b'{"instances": ["zebra"')
+
+    assert "zebra" not in server.log
+
+
+def test_an_archive_without_weights_says_so_and_is_never_ready(tmp_path: Path) -> None:
+    pack_archive(tmp_path / "model.mar", None)
+    server = TorchServe(tmp_path, "json")
+
+    server.start()
+    try:
+        server.wait_for_log("The model cannot be served. The model archive has no weights:")
+        assert not server.ready()
+    finally:
+        server.stop()
