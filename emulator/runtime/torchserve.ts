@@ -1,0 +1,129 @@
+import { existsSync, linkSync, copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { findFreePorts } from "./free-ports.ts";
+import { getJson } from "./http-client.ts";
+import { findJavaHome } from "./java.ts";
+
+/** How to run one server process and to talk to it. */
+export interface Launch {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Where the process runs and writes its own logs. */
+  readonly folder: string;
+  /** Removed when the process ends. */
+  readonly scratchDir: string;
+  /** "http://127.0.0.1:PORT" of predict and health routes. */
+  readonly url: string;
+  /** Whether the model itself, not only its server, can answer. */
+  readonly isModelLoaded: () => Promise<boolean>;
+  /** Log line that tells that loading the model failed and will be tried again. */
+  readonly failedLoad: RegExp;
+}
+
+export interface TorchServeOptions {
+  readonly python: string;
+  /** Folder of this deployed model; made if needed. */
+  readonly folder: string;
+  /** The model.mar to serve. */
+  readonly archive: string;
+  /** AIP_* variables and the container spec's own. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly startupTimeoutMs: number;
+}
+
+/** The prebuilt images serve every archive under this name. */
+export const MODEL_NAME = "model";
+/** A Unix socket's path has at most 107 bytes; TorchServe puts ".ts.sock.9000" into its scratch folder. */
+const LONGEST_SCRATCH_PATH = 90;
+/** No prediction may last longer, as on a dedicated endpoint. */
+const RESPONSE_TIMEOUT_SECONDS = 3600;
+
+/** Lays out a TorchServe of its own, as the prebuilt images run one: one model, one worker, JSON envelope, no tokens. */
+export async function prepareTorchServe(options: TorchServeOptions): Promise<Launch> {
+  const [inference = 0, management = 0, metrics = 0] = await findFreePorts(3);
+  const store = join(options.folder, "model-store");
+  mkdirSync(store, { recursive: true });
+  putArchive(options.archive, join(store, "model.mar"));
+  const config = join(options.folder, "config.properties");
+  const startupSeconds = Math.ceil(options.startupTimeoutMs / 1000);
+  writeFileSync(
+    config,
+    [
+      `inference_address=http://127.0.0.1:${inference}`,
+      `management_address=http://127.0.0.1:${management}`,
+      `metrics_address=http://127.0.0.1:${metrics}`,
+      "default_workers_per_model=1",
+      "service_envelope=json",
+      "install_py_dep_per_model=false",
+      "disable_token_authorization=true",
+      "disable_system_metrics=true",
+      "job_queue_size=100",
+      "max_request_size=20971520",
+      "max_response_size=20971520",
+      `default_response_timeout=${RESPONSE_TIMEOUT_SECONDS}`,
+      `default_startup_timeout=${startupSeconds}`,
+      // One small frontend per deployed model: a quick start counts for more than throughput.
+      "vmargs=-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx512m",
+      "",
+    ].join("\n"),
+  );
+  const scratchDir = makeScratchDir(options.folder);
+  const javaHome = await findJavaHome(options.python);
+  return {
+    command: [
+      options.python,
+      ...["-m", "ts.model_server", "--start", "--foreground", "--ncs", "--disable-token-auth"],
+      ...["--model-store", store, "--models", `${MODEL_NAME}=model.mar`, "--ts-config", config],
+    ],
+    env: {
+      ...inheritedEnvironment(options.python),
+      ...options.env,
+      ...(javaHome === undefined ? {} : { JAVA_HOME: javaHome }),
+      PYTHONUNBUFFERED: "1",
+      TEMP: scratchDir,
+      TMPDIR: scratchDir,
+    },
+    folder: options.folder,
+    scratchDir,
+    url: `http://127.0.0.1:${inference}`,
+    // TorchServe's own /ping says Healthy long before the worker has loaded the model.
+    isModelLoaded: async () =>
+      hasReadyWorker(await getJson(`http://127.0.0.1:${management}/models/${MODEL_NAME}`)),
+    failedLoad: /Retry worker: \d+ in \d+ seconds/g,
+  };
+}
+
+function hasReadyWorker(description: unknown): boolean {
+  if (!Array.isArray(description)) return false;
+  const workers = (description[0] as { workers?: readonly { status?: string }[] }).workers ?? [];
+  return workers.some((worker) => worker.status === "READY");
+}
+
+function putArchive(from: string, to: string): void {
+  if (existsSync(to)) return;
+  try {
+    linkSync(from, to);
+  } catch {
+    copyFileSync(from, to);
+  }
+}
+
+function makeScratchDir(folder: string): string {
+  const inside = join(folder, "tmp");
+  if (inside.length > LONGEST_SCRATCH_PATH) return mkdtempSync(join(tmpdir(), "vertex-ts-"));
+  mkdirSync(inside, { recursive: true });
+  return inside;
+}
+
+/** A container sees nothing of its host's environment but what a process needs to run at all. */
+function inheritedEnvironment(python: string): Record<string, string> {
+  const kept = ["HOME", "LANG", "LC_ALL", "JAVA_HOME", "LD_LIBRARY_PATH", "OMP_NUM_THREADS"];
+  const env = Object.fromEntries(
+    kept.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
+  return { ...env, PATH: `${dirname(python)}:${process.env["PATH"] ?? ""}` };
+}
