@@ -27,7 +27,7 @@ export class ModelArchive extends pulumi.ComponentResource {
 
   constructor(name: string, args: ModelArchiveArgs, opts?: pulumi.ComponentResourceOptions) {
     super("vertex-diffusion:index:ModelArchive", name, {}, opts);
-    const root = pulumi.runtime.getRootDirectory();
+    const root = process.cwd();
     const plan = planOrRefuse(root, args);
     this.digest = plan.digest;
     this.planPath = `.local/plans/${plan.digest}.json`;
