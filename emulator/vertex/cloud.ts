@@ -78,7 +78,8 @@ export class Cloud {
 
 /** What a method knows of the call beside its request. */
 export interface MethodCall {
-  readonly version: Version;
+  /** undefined where the caller named none: the operations service over gRPC, `/ui/` over REST. */
+  readonly version: Version | undefined;
   /** "google.cloud.aiplatform.v1.EndpointService.DeployModel" */
   readonly method: string;
   /** Host that the client addressed, without port. */

@@ -187,9 +187,8 @@ function isUnset(field: protobuf.Field, value: Json): boolean {
   if (field.resolvedType instanceof protobuf.Enum) {
     return typeof value === "string" && field.resolvedType.values[value] === 0;
   }
-  return value === "" || value === 0 || value === false || value === "0"
-    ? field.type !== "string" || value === ""
-    : false;
+  if (field.type === "string" || field.type === "bytes") return value === "";
+  return value === 0 || value === "0" || value === false;
 }
 
 export function toCamelCase(name: string): string {

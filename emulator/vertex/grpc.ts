@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import type { AddressInfo, Server as NetServer, Socket } from "node:net";
 import * as grpc from "@grpc/grpc-js";
-import protobuf from "protobufjs";
+import type protobuf from "protobufjs";
 import type { Around } from "../calls.ts";
 import { toApiError } from "../http.ts";
 import { fromMessage } from "./codec.ts";
@@ -19,7 +19,8 @@ interface Served {
   readonly name: string;
   readonly fullName: string;
   readonly key: string;
-  readonly version: Version;
+  /** undefined for the operations service, which belongs to no version. */
+  readonly version: Version | undefined;
   readonly requestType: protobuf.Type;
   readonly responseType: protobuf.Type;
 }
@@ -126,7 +127,7 @@ function listServed(methods: MethodTable): Served[] {
           name: method.name,
           fullName: `google.longrunning.Operations.${method.name}`,
           key: `Operations.${method.name}`,
-          version: "v1" as const,
+          version: undefined,
           requestType: method.resolvedRequestType as protobuf.Type,
           responseType: method.resolvedResponseType as protobuf.Type,
         };

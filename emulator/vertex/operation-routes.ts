@@ -6,7 +6,8 @@ export interface OperationRoute {
   readonly method: string;
   /** Resource name of the operation, or of the collection's parent for a list. */
   readonly name: string;
-  readonly version: Version;
+  /** undefined for `/ui/`, which names none. */
+  readonly version: Version | undefined;
 }
 
 interface Row {
@@ -34,7 +35,7 @@ export function matchOperationRoute(verb: string, path: string): OperationRoute 
   for (const row of ROWS) {
     const found = row.verbs.includes(verb) ? row.pattern.exec(prefix[2] ?? "") : null;
     if (found !== null) {
-      const version = prefix[1] === "v1beta1" ? "v1beta1" : "v1";
+      const version = prefix[1] === "ui" ? undefined : (prefix[1] as Version);
       return { method: row.method, name: found[1] ?? "", version };
     }
   }

@@ -18,7 +18,7 @@ export async function getOperation(
   request: Named,
   call: MethodCall,
 ): Promise<Document> {
-  return toDocument(cloud.operations.get(request.name ?? ""), versionFor(call));
+  return toDocument(cloud.operations.get(request.name ?? ""), call.version);
 }
 
 /** Operations under a location, a model or an endpoint. Filters: `done=true`, `done=false`. */
@@ -34,7 +34,7 @@ export async function listOperations(
     .filter((record) => passes(record, request.filter));
   const found = page(matching, request);
   return {
-    operations: found.items.map((record) => toDocument(record, versionFor(call))),
+    operations: found.items.map((record) => toDocument(record, call.version)),
     nextPageToken: found.nextPageToken,
   };
 }
@@ -80,9 +80,4 @@ export async function deleteOperation(cloud: Cloud, request: Named): Promise<Doc
   }
   cloud.operations.delete(record.name);
   return {};
-}
-
-/** Over REST the path names a version; the operations service of gRPC has none: then the beginner's version counts. */
-function versionFor(call: MethodCall): "v1" | "v1beta1" | undefined {
-  return call.method.startsWith("google.longrunning.") ? undefined : call.version;
 }

@@ -74,7 +74,7 @@ export class Operations {
     const now = this.#options.clock.now().toISOString();
     const record = this.#records.put({
       name,
-      version: options.call.version,
+      version: options.call.version ?? "v1",
       method: options.method,
       target: options.target ?? options.under,
       metadataType: options.metadataType,

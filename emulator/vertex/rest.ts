@@ -24,7 +24,7 @@ const SYSTEM_PARAMETERS =
 interface Target {
   readonly fullName: string;
   readonly key: string;
-  readonly version: Version;
+  readonly version: Version | undefined;
   readonly requestType: protobuf.Type;
   readonly responseType: protobuf.Type;
   readonly body: string;
@@ -82,7 +82,7 @@ export class VertexRest {
       const method = root.lookupService("google.longrunning.Operations").methods[operation.method];
       const { resolvedRequestType, resolvedResponseType } = method?.resolve() as protobuf.Method;
       return {
-        fullName: `google.cloud.aiplatform.${operation.version}.Operations.${operation.method}`,
+        fullName: `google.longrunning.Operations.${operation.method}`,
         key: `Operations.${operation.method}`,
         version: operation.version,
         requestType: resolvedRequestType as protobuf.Type,
