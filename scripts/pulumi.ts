@@ -18,6 +18,9 @@ import type { Report } from "./toolchain/report.ts";
 import {
   choiceAfter,
   chooseStack,
+  isAboutTheCli,
+  isAccountCommand,
+  namesItsStack,
   needsEmulator,
   readChosenStack,
   readCommandLine,
@@ -35,16 +38,20 @@ async function main(args: readonly string[]): Promise<number> {
   const line = readCommandLine(args);
   const stack = chooseStack(line, process.env["PULUMI_STACK"], await readChosenStack(PROJECT_ROOT));
   const file = await readStackFile(PROJECT_ROOT, stack);
-  const isLocal = file?.isLocal === true;
+  const isAccount = isAccountCommand(line);
+  const isLocal = file?.isLocal === true && !isAccount;
 
   const cli = await findPulumi(report);
   // A command that makes, chooses or removes a stack names it itself; the variable would contradict.
-  const named = choiceAfter(line) === "keep" ? stack : undefined;
+  const named = namesItsStack(line) || isAccount ? undefined : stack;
   const env = isLocal
     ? await makeLocalEnvironment(line, named, stack, cli, report)
     : cloudEnvironment({ root: PROJECT_ROOT, cli, stack: named });
 
-  printDimmed(`stack "${stack}", ${isLocal ? "on the local Vertex AI" : "in your own project"}`);
+  const where = isLocal ? "on the local Vertex AI" : "in your own Google Cloud project";
+  if (!isAboutTheCli(line)) {
+    printDimmed(isAccount ? "your own Pulumi account" : `stack "${stack}", ${where}`);
+  }
   const code = await runCli(cli, withConfigFile(args, line, file), env);
   if (code === 0) {
     await rememberChoice(line, cli, env);

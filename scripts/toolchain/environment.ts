@@ -37,6 +37,11 @@ export interface CloudEnvironmentOptions {
 /** A port that nothing listens on: what must stay on this machine fails there at once. */
 const CLOSED_PROXY = "http://127.0.0.1:9";
 
+const LOOPBACK = "127.0.0.1,localhost,::1";
+
+/** Pulumi's closure serializer loads every module of Node's, each experimental one with a warning. */
+const QUIET_NODE = "--disable-warning=ExperimentalWarning";
+
 /** Credentials, projects and state of the user's own that must not reach a local stack. */
 const USER_VARIABLES = [
   "CLOUDSDK_CORE_PROJECT",
@@ -61,6 +66,15 @@ const EMULATOR_VARIABLES = [
   "PULUMI_GCP_SKIP_REGION_VALIDATION",
   "STORAGE_EMULATOR_HOST",
   "VERTEX_DIFFUSION_EMULATOR",
+] as const;
+
+/** What `localEnvironment` sets of Pulumi's own: dropped when a cloud command starts inside of it. */
+const LOCAL_PULUMI_VARIABLES = [
+  "METADATA_SERVER_DETECTION",
+  "PULUMI_BACKEND_URL",
+  "PULUMI_CONFIG_PASSPHRASE",
+  "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION",
+  "PULUMI_HOME",
 ] as const;
 
 /** The folder of the stand-in for the gcp plugin, which must never be on a cloud stack's PATH. */
@@ -92,6 +106,7 @@ export function localEnvironment(options: LocalEnvironmentOptions): NodeJS.Proce
     ...without(base, USER_VARIABLES),
     GOOGLE_OAUTH_ACCESS_TOKEN: "local",
     METADATA_SERVER_DETECTION: "none",
+    NODE_OPTIONS: addWord(base["NODE_OPTIONS"], QUIET_NODE, " "),
     PULUMI_BACKEND_URL: `file://${paths.backend}`,
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_GCP_SKIP_REGION_VALIDATION: "true",
@@ -99,15 +114,18 @@ export function localEnvironment(options: LocalEnvironmentOptions): NodeJS.Proce
     PULUMI_SKIP_UPDATE_CHECK: "true",
     VERTEX_DIFFUSION_EMULATOR: paths.emulatorAddress,
   };
+  // Engine, providers and emulator talk over loopback; Node's gRPC would ask a proxy even for that.
+  for (const name of ["NO_PROXY", "no_proxy"]) {
+    env[name] = addWord(base[name], LOOPBACK, ",");
+  }
   const programs = [cli.bin, join(root, "node_modules/.bin")];
   if (plugin.kind === "stand-in") {
     programs.unshift(plugin.path);
     env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true";
   } else {
     // The official provider asks Google who the token belongs to, whatever endpoints are set, and
-    // tries again for minutes where packets are dropped. Loopback addresses pass no proxy.
+    // tries again for minutes where packets are dropped. It is a Go program: those read this name.
     env["HTTPS_PROXY"] = CLOSED_PROXY;
-    env["https_proxy"] = CLOSED_PROXY;
   }
   env["PATH"] = toPath(programs, base["PATH"], standInFolder(root));
   if (address !== undefined) {
@@ -127,7 +145,11 @@ export function localEnvironment(options: LocalEnvironmentOptions): NodeJS.Proce
 export function cloudEnvironment(options: CloudEnvironmentOptions): NodeJS.ProcessEnv {
   const { root, cli, stack } = options;
   const base = options.base ?? process.env;
-  const env = without(base, EMULATOR_VARIABLES);
+  const isInsideLocal = base["PULUMI_HOME"] === localPaths(root).home;
+  const env = without(base, [
+    ...EMULATOR_VARIABLES,
+    ...(isInsideLocal ? LOCAL_PULUMI_VARIABLES : []),
+  ]);
   for (const [name, value] of Object.entries(env)) {
     if (/^GOOGLE_.*_CUSTOM_ENDPOINT$/.test(name) && isLoopback(value)) {
       delete env[name];
@@ -136,8 +158,12 @@ export function cloudEnvironment(options: CloudEnvironmentOptions): NodeJS.Proce
   if (env["GOOGLE_OAUTH_ACCESS_TOKEN"] === "local") {
     delete env["GOOGLE_OAUTH_ACCESS_TOKEN"];
   }
+  if (env["HTTPS_PROXY"] === CLOSED_PROXY) {
+    delete env["HTTPS_PROXY"];
+  }
   const programs = [cli.bin, join(root, "node_modules/.bin")];
   env["PATH"] = toPath(programs, base["PATH"], standInFolder(root));
+  env["NODE_OPTIONS"] = addWord(base["NODE_OPTIONS"], QUIET_NODE, " ");
   env["PULUMI_SKIP_UPDATE_CHECK"] = "true"; // the CLI is pinned
   if (stack !== undefined) {
     env["PULUMI_STACK"] = stack;
@@ -147,6 +173,13 @@ export function cloudEnvironment(options: CloudEnvironmentOptions): NodeJS.Proce
 
 function without(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
+}
+
+function addWord(list: string | undefined, word: string, separator: string): string {
+  if (list === undefined || list === "" || list === word) {
+    return word;
+  }
+  return list.endsWith(`${separator}${word}`) ? list : `${list}${separator}${word}`;
 }
 
 /** A PATH with `first` in front, each folder once, and without the stand-in unless it is in `first`. */

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, stat, symlink } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename, rm, stat, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { cacheFolder, cacheKey, ensure } from "./cache.ts";
@@ -144,7 +144,7 @@ export async function findGcpPlugin(
 
 /**
  * Prepares the Pulumi home and backend of local stacks: makes their folders, and shows the CLI the
- * official plugin (or hides it, for the stand-in). The CLI overlooks a plugin folder that is itself
+ * official plugin (or takes it away again, for the stand-in). The CLI overlooks a plugin folder that is itself
  * a link, so the folder is made and its files are linked.
  */
 export async function prepareLocalHome(
@@ -157,6 +157,10 @@ export async function prepareLocalHome(
   await Promise.all([backend, plugins].map((folder) => mkdir(folder, { recursive: true })));
   const name = pluginFolderName(await pinnedGcpVersion());
   const linked = join(plugins, name);
+  const program = await lstat(join(linked, PROGRAM)).catch(() => undefined);
+  if (program !== undefined && !program.isSymbolicLink()) {
+    return; // installed there by hand; on PATH, the stand-in goes before it
+  }
   if (plugin.kind === "stand-in") {
     await rm(linked, { recursive: true, force: true });
     return;

@@ -23,6 +23,13 @@ export interface PythonEnv {
 /** The packages, with hashes, that the environment is made of. */
 export const REQUIREMENTS_LOCK = join(TOOLCHAIN_FOLDER, "python/requirements.lock");
 
+/** What the model servers import: loaded once here, so that a broken install shows now, not in a deploy. */
+const FIRST_IMPORT = [
+  "import torch, ts.model_service_worker",
+  "from diffusers import StableDiffusionPipeline",
+  "from transformers import CLIPTextModel, CLIPTokenizer",
+].join("\n");
+
 /** Where the Python environment comes from. */
 export type PythonSource =
   | { readonly kind: "override"; readonly python: string }
@@ -42,7 +49,7 @@ export function describePython(source: PythonSource): Plan {
       return {
         what,
         how: `from PyPI, on ${source.base.path}`,
-        cost: { downloadMb: 2_800, diskMb: 5_400, minutes: 3 },
+        cost: { downloadMb: 3_000, diskMb: 5_200, minutes: 3 },
       };
   }
 }
@@ -133,6 +140,10 @@ async function installPackages(
     await requireCommand(uv, [...venv, "--python", base.path, folder]);
     const install = ["pip", "install", "--require-hashes", "--no-deps", "--no-build"];
     await requireCommand(uv, [...install, "--python", python, "-r", REQUIREMENTS_LOCK], { onLine });
+    step.update("loading them once");
+    // It also leaves their compiled bytecode, so that every model server starts seconds faster.
+    const env = { ...process.env, PYTHONDONTWRITEBYTECODE: "" };
+    await requireCommand(python, ["-c", FIRST_IMPORT], { env });
   } catch (error) {
     step.fail("not installed");
     throw explainInstallError(error);

@@ -17,6 +17,8 @@ export interface PulumiCommandLine {
   /** The file that --config-file names. */
   readonly hasConfigFile: boolean;
   readonly isHelp: boolean;
+  /** `stack init --no-select` leaves the choice of stack as it is. */
+  readonly isNoSelect: boolean;
 }
 
 /** How a stack file says that its stack is local, and where that file lies. */
@@ -66,12 +68,18 @@ const PROVIDER_COMMANDS = new Set(
   "up update preview pre refresh destroy down dn import watch".split(" "),
 );
 
+/** Commands about the user's account and plugins, not about a stack of this project. */
+const ACCOUNT_COMMANDS = new Set(
+  "api deployment env insights login logout neo org plugin project whoami".split(" "),
+);
+
 /** Reads a command line of the Pulumi CLI. */
 export function readCommandLine(args: readonly string[]): PulumiCommandLine {
   const words: string[] = [];
   let stack: string | undefined;
   let hasConfigFile = false;
   let isHelp = false;
+  let isNoSelect = false;
 
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] ?? "";
@@ -84,6 +92,7 @@ export function readCommandLine(args: readonly string[]): PulumiCommandLine {
     }
     const [name = "", inline] = splitOption(arg);
     isHelp ||= name === "--help" || name === "-h";
+    isNoSelect ||= name === "--no-select";
     hasConfigFile ||= name === "--config-file";
     const isCreate = name === SHORT_CREATE && words[0] === "stack";
     const takesNext = inline === undefined && OPTIONS_WITH_VALUE.has(name) && !isCreate;
@@ -101,6 +110,7 @@ export function readCommandLine(args: readonly string[]): PulumiCommandLine {
     stack: stack ?? (isNamedByPosition ? words[2] : undefined),
     hasConfigFile,
     isHelp,
+    isNoSelect,
   };
 }
 
@@ -129,6 +139,21 @@ export function needsEmulator({ command, isHelp }: PulumiCommandLine): boolean {
   return !isHelp && PROVIDER_COMMANDS.has(command[0] ?? "");
 }
 
+/** Whether the command is about the user's account: then no local stack's environment fits it. */
+export function isAccountCommand({ command, stack }: PulumiCommandLine): boolean {
+  return stack === undefined && ACCOUNT_COMMANDS.has(command[0] ?? "");
+}
+
+/** Whether the command names its stack itself, so that PULUMI_STACK would contradict it. */
+export function namesItsStack({ command }: PulumiCommandLine): boolean {
+  return command[0] === "stack" && NAMED_BY_POSITION.has(command[1] ?? "");
+}
+
+/** Whether the command only prints what needs no stack: help, or the CLI's version. */
+export function isAboutTheCli({ command, isHelp }: PulumiCommandLine): boolean {
+  return isHelp || command.length === 0 || command[0] === "version" || command[0] === "help";
+}
+
 /** Whether the command takes --config-file. */
 export function takesConfigFile({ command }: PulumiCommandLine): boolean {
   return CONFIG_FILE_COMMANDS.has(command[0] ?? "");
@@ -143,7 +168,8 @@ export function choiceAfter(line: PulumiCommandLine): "choose" | "forget" | "kee
   if (STACK_REMOVERS.includes(verb)) {
     return "forget";
   }
-  return verb === "select" || STACK_MAKERS.includes(verb) ? "choose" : "keep";
+  const isChosen = verb === "select" || (STACK_MAKERS.includes(verb) && !line.isNoSelect);
+  return isChosen ? "choose" : "keep";
 }
 
 /** A stack's own name: "dev" of "my-org/vertex-diffusion/dev". */
