@@ -47,10 +47,17 @@ export function readSettings(): Settings {
   const problems: Problem[] = [];
   const project = gcp.get("project") ?? "";
   const region = gcp.get("region") ?? "";
+  const bucketName = config.get("bucketName") || defaultBucketName(project, stack);
   if (project === "") {
     problems.push({
       setting: "gcp:project",
       reason: `no Google Cloud project is set. Run "npm run pulumi -- config set gcp:project YOUR-PROJECT --stack ${stack}".`,
+    });
+  }
+  if (region === "") {
+    problems.push({
+      setting: "gcp:region",
+      reason: `no region is set. Run "npm run pulumi -- config set gcp:region us-central1 --stack ${stack}".`,
     });
   }
   const settings: Settings = {
@@ -73,14 +80,19 @@ export function readSettings(): Settings {
     weights: config.require("weights"),
     env: config.getObject<Record<string, string>>("env") ?? {},
     labels: config.getObject<Record<string, string>>("labels") ?? {},
-    bucketName: config.get("bucketName") || defaultBucketName(project, stack),
+    bucketName,
     kmsKey: config.get("kmsKey") || null,
     forceDestroy: config.requireBoolean("forceDestroy"),
     keepVersions: config.requireNumber("keepVersions"),
     uploadTimeoutSeconds: config.requireNumber("uploadTimeoutMinutes") * 60,
     deployTimeoutSeconds: config.requireNumber("deployTimeoutMinutes") * 60,
   };
-  problems.push(...checkSettings(settings));
+  // What only follows from a missing project or region is not said again in other words.
+  const follows = new Set([
+    ...(region === "" ? ["gcp:region"] : []),
+    ...(project === "" && !config.get("bucketName") ? ["bucketName"] : []),
+  ]);
+  problems.push(...checkSettings(settings).filter(({ setting }) => !follows.has(setting)));
   if (problems.length > 0) throw new SettingsError(stack, problems);
   return settings;
 }
