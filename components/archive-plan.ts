@@ -90,8 +90,8 @@ function listFiles(
     if (!statSync(join(root, folder)).isDirectory()) throw new Error("it is a file");
     walk(folder, prefix);
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    const why = missing ? "it does not exist" : error instanceof Error ? error.message : "";
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === "ENOENT" ? "it does not exist" : message;
     throw new ArchiveSourceError(
       setting,
       `the folder "${folder}" can't be read: ${why}. Name a folder beside Pulumi.yaml.`,
