@@ -6,12 +6,14 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "./toolchain/cache.ts";
 import { requireCommand } from "./toolchain/command.ts";
 import { findRunningEmulator } from "./toolchain/emulator-address.ts";
 import { cloudEnvironment, localEnvironment } from "./toolchain/environment.ts";
 import { findGcpPlugin, prepareLocalHome } from "./toolchain/gcp-plugin.ts";
+import { describePlans } from "./toolchain/plan.ts";
 import { PROJECT_ROOT } from "./toolchain/project.ts";
-import { findPulumi } from "./toolchain/pulumi-cli.ts";
+import { findPulumi, planPulumi } from "./toolchain/pulumi-cli.ts";
 import type { PulumiCli } from "./toolchain/pulumi-cli.ts";
 import { terminalReport } from "./toolchain/report.ts";
 import type { Report } from "./toolchain/report.ts";
@@ -41,6 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
   const isAccount = isAccountCommand(line);
   const isLocal = file?.isLocal === true && !isAccount;
 
+  describePlans([await planPulumi()], cacheFolder()).forEach((news) => report.note(news));
   const cli = await findPulumi(report);
   // A command that makes, chooses or removes a stack names it itself; the variable would contradict.
   const named = namesItsStack(line) || isAccount ? undefined : stack;

@@ -35,6 +35,8 @@ export async function readParts(files: readonly string[]): Promise<Record<string
   return Object.fromEntries(await Promise.all(entries));
 }
 
+const RM = { recursive: true, force: true, maxRetries: 3 } as const;
+
 /** Whether a path can be reached. */
 export async function exists(path: string): Promise<boolean> {
   return access(path).then(
@@ -74,7 +76,7 @@ export async function ensure(root: string, key: string, options: EnsureOptions):
     const folder = await mkdtemp(join(root, `${key}.tmp-`));
     try {
       await options.build(folder);
-      await rm(path, { recursive: true, force: true });
+      await rm(path, RM);
       await rename(folder, path);
     } catch (error) {
       // Two builders only meet when one was taken for dead; the first to finish is as good.
@@ -82,7 +84,7 @@ export async function ensure(root: string, key: string, options: EnsureOptions):
         throw error;
       }
     } finally {
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, RM);
     }
   };
   await withLock(join(root, `${key}.lock`), build, options.onWait);
@@ -92,6 +94,7 @@ export async function ensure(root: string, key: string, options: EnsureOptions):
 async function removeLeftovers(root: string, key: string): Promise<void> {
   const leftovers = (await readdir(root)).filter((name) => name.startsWith(`${key}.tmp-`));
   await Promise.all(
-    leftovers.map((name) => rm(join(root, name), { recursive: true, force: true })),
+    // A killed builder's own children may still write there for a moment: then it is litter until next time.
+    leftovers.map((name) => rm(join(root, name), RM).catch(() => undefined)),
   );
 }

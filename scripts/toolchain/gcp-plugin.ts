@@ -7,7 +7,7 @@ import { localPaths, standInFolder } from "./environment.ts";
 import type { Plan } from "./plan.ts";
 import { pinnedGcpVersion, PROJECT_ROOT } from "./project.ts";
 import type { PulumiCli } from "./pulumi-bundle.ts";
-import { waitingFor } from "./pulumi-make.ts";
+import { waitingFor } from "./lock.ts";
 import { machineParts } from "./pypi.ts";
 import { isReachable } from "./reachable.ts";
 import type { Report } from "./report.ts";
@@ -74,7 +74,7 @@ export function chooseGcpPlugin(facts: GcpPluginFacts, version: string): GcpPlug
   if (forced === "official") {
     throw new UserError(
       `VERTEX_DIFFUSION_GCP_PLUGIN asks for the official plugin, but ${why}. Install it with ` +
-        `"pulumi plugin install resource gcp ${version}", or unset the variable to use the stand-in.`,
+        `"npm run pulumi -- plugin install resource gcp ${version}", or unset the variable to use the stand-in.`,
     );
   }
   return { kind: "stand-in", why };

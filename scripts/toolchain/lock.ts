@@ -67,6 +67,11 @@ export async function withLock<T>(
   }
 }
 
+/** The line that says why nothing seems to happen while another process does the same. */
+export function waitingFor(what: string, pid: number | undefined): string {
+  return `Waiting for process ${pid ?? "?"}, which is getting ${what} ready too.`;
+}
+
 /** Takes the lock by linking a whole file to its name: nobody ever reads a half-written one. */
 async function take(path: string, me: LockHolder): Promise<boolean> {
   const draft = `${path}.${me.id}`;

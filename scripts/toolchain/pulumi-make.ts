@@ -4,6 +4,7 @@ import { ensure, exists } from "./cache.ts";
 import { CommandError, requireCommand } from "./command.ts";
 import { ensureGo } from "./go.ts";
 import type { GoSource } from "./go.ts";
+import { waitingFor } from "./lock.ts";
 import { PROJECT_ROOT, TOOLCHAIN_FOLDER } from "./project.ts";
 import { isWholeCli, readVersion } from "./pulumi-bundle.ts";
 import type { Report, Step } from "./report.ts";
@@ -30,7 +31,11 @@ interface GoProgram {
   readonly packages: number;
 }
 
-/** The flags are those of Pulumi's own releases. */
+/**
+ * The CLI and its Node.js language host, with the flags of Pulumi's own releases. The host is built
+ * from sdk v3.60.1, the last line that contains it: not every module proxy serves the module that it
+ * has moved to. It runs the current CLI and SDK, but no policy packs.
+ */
 function goPrograms(version: string): readonly GoProgram[] {
   const sdk = "github.com/pulumi/pulumi/sdk/v3";
   const flags = [
@@ -215,9 +220,4 @@ function explainBuildError(program: string, error: unknown): unknown {
     );
   }
   return error;
-}
-
-/** The line that says why nothing seems to happen while another process does the same. */
-export function waitingFor(what: string, pid: number | undefined): string {
-  return `Waiting for process ${pid ?? "?"}, which is getting ${what} ready too.`;
 }

@@ -5,7 +5,7 @@ import { CommandError, requireCommand, runCommand } from "./command.ts";
 import { findJava } from "./java.ts";
 import type { Plan } from "./plan.ts";
 import { TOOLCHAIN_FOLDER } from "./project.ts";
-import { waitingFor } from "./pulumi-make.ts";
+import { waitingFor } from "./lock.ts";
 import { ensureUv, findBasePython, machineParts } from "./pypi.ts";
 import type { BasePython } from "./pypi.ts";
 import type { Report, Step } from "./report.ts";
@@ -88,7 +88,7 @@ async function choosePythonSource(): Promise<PythonSource> {
 async function checkOverride(python: string): Promise<string> {
   const path = resolve(python);
   const probe =
-    "import importlib.util as u; print([n for n in ('torch', 'ts', 'diffusers') if not u.find_spec(n)])";
+    "import importlib.util as u; print(', '.join(n for n in ('torch', 'ts', 'diffusers') if not u.find_spec(n)))";
   const isProgram = await stat(path).then(
     (entry) => entry.isFile(),
     () => false,
@@ -102,7 +102,7 @@ async function checkOverride(python: string): Promise<string> {
         `Correct it, or unset it to have the environment made.`,
     );
   }
-  if (stdout.trim() !== "[]") {
+  if (stdout.trim() !== "") {
     throw new UserError(
       `VERTEX_DIFFUSION_PYTHON names "${python}", which lacks the packages ${stdout.trim()}. Install ` +
         `"scripts/toolchain/python/requirements.lock" there, or unset the variable to have the environment made.`,

@@ -115,7 +115,7 @@ describe("chooseGcpPlugin", () => {
 
   it("refuses when the official plugin is insisted on and can't be had", () => {
     expect(() => chooseGcpPlugin({ ...nothing, forced: "official" }, "9.37.0")).toThrow(
-      'Install it with "pulumi plugin install resource gcp 9.37.0"',
+      'Install it with "npm run pulumi -- plugin install resource gcp 9.37.0"',
     );
   });
 
