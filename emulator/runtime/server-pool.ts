@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { readServerLog, ServerProcess } from "./server-process.ts";
+import { readServerLog, ServerProcess, ServerStartError } from "./server-process.ts";
 import { prepareTorchServe } from "./torchserve.ts";
 
 /** One deployed model's server, as the API layer wants it. */
@@ -31,6 +31,7 @@ export interface ServerPoolOptions {
   readonly startupTimeoutMs: number;
 }
 
+const PORT_TRIES = 3;
 const RESTART_DELAY_MS = 1000;
 const LONGEST_RESTART_DELAY_MS = 30_000;
 
@@ -48,7 +49,7 @@ export class ServerPool {
     const entry: Entry = { spec, process: undefined, state: "STARTING", stopping: false };
     this.#entries.set(spec.id, entry);
     try {
-      await this.#launch(entry);
+      await this.#launchOnFreePorts(entry);
     } catch (error) {
       await this.stop(spec.id);
       throw error;
@@ -103,6 +104,18 @@ export class ServerPool {
 
   async stopAll(): Promise<void> {
     await Promise.all([...this.#entries.keys()].map((id) => this.stop(id)));
+  }
+
+  async #launchOnFreePorts(entry: Entry): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.#launch(entry);
+        return;
+      } catch (error) {
+        const isPortTaken = error instanceof ServerStartError && error.isPortTaken;
+        if (!isPortTaken || entry.stopping || tries === PORT_TRIES) throw error;
+      }
+    }
   }
 
   async #launch(entry: Entry): Promise<void> {

@@ -10,12 +10,19 @@ const SUPERVISOR = join(import.meta.dirname, "supervise.py");
 const POLL_MS = 200;
 /** A second failed load of the same bytes shows that a third would fail too. */
 const FAILED_LOADS = 2;
-const TAIL_LINES = 12;
+const TAIL_LINES = 25;
 export const LOG_FILE = "server.log";
 
 /** A server that did not come up, in the words of its own log. */
 export class ServerStartError extends Error {
   override readonly name = "ServerStartError";
+  /** Another process took one of the chosen ports in between: a new try chooses others. */
+  readonly isPortTaken: boolean;
+
+  constructor(message: string, isPortTaken: boolean) {
+    super(message);
+    this.isPortTaken = isPortTaken;
+  }
 }
 
 /** One running model server, its own process group. */
@@ -99,9 +106,10 @@ export class ServerProcess {
   }
 
   #startError(reason: string): ServerStartError {
-    const lines = this.readLog().trimEnd().split("\n").filter(isTelling).slice(-TAIL_LINES);
+    const log = this.readLog();
     return new ServerStartError(
-      `model server never became ready: ${reason}. Please validate that your model file or container configuration are valid. Last log lines:\n${lines.join("\n")}`,
+      `model server never became ready: ${reason}. Please validate that your model file or container configuration are valid. Last log lines:\n${tailOf(log)}`,
+      this.#hasExited && log.includes("Address already in use"),
     );
   }
 }
@@ -116,9 +124,14 @@ export function readServerLog(folder: string): string {
   return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
-/** Frontend chatter would push the handler's own traceback out of the last lines. */
-function isTelling(line: string): boolean {
-  return line !== "" && !/\[DEBUG\]|TS_METRICS|ACCESS_LOG|^\s+at |epollEventLoop/.test(line);
+/** The last lines that tell why: what the model's own process wrote, else all but the frontend's chatter. */
+function tailOf(log: string): string {
+  const lines = log.trimEnd().split("\n");
+  const own = lines.flatMap((line) => / MODEL_LOG - (.*)$/.exec(line)?.[1] ?? []);
+  const telling = lines.filter(
+    (line) => !/\[DEBUG\]|TS_METRICS|ACCESS_LOG|^\s+at |epollEventLoop/.test(line),
+  );
+  return (own.length > 0 ? own : telling).slice(-TAIL_LINES).join("\n");
 }
 
 function countMatches(text: string, pattern: RegExp): number {

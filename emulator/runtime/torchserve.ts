@@ -41,7 +41,7 @@ const RESPONSE_TIMEOUT_SECONDS = 3600;
 
 /** Lays out a TorchServe of its own, as the prebuilt images run one: one model, one worker, JSON envelope, no tokens. */
 export async function prepareTorchServe(options: TorchServeOptions): Promise<Launch> {
-  const [inference = 0, management = 0, metrics = 0] = await findFreePorts(3);
+  const [inference = 0, management = 0, metrics = 0, ...grpc] = await findFreePorts(5);
   const store = join(options.folder, "model-store");
   mkdirSync(store, { recursive: true });
   putArchive(options.archive, join(store, "model.mar"));
@@ -53,6 +53,11 @@ export async function prepareTorchServe(options: TorchServeOptions): Promise<Lau
       `inference_address=http://127.0.0.1:${inference}`,
       `management_address=http://127.0.0.1:${management}`,
       `metrics_address=http://127.0.0.1:${metrics}`,
+      // Nobody calls these two, but TorchServe opens them always and ends when they are taken.
+      `grpc_inference_port=${grpc[0]}`,
+      `grpc_management_port=${grpc[1]}`,
+      "grpc_inference_address=127.0.0.1",
+      "grpc_management_address=127.0.0.1",
       "default_workers_per_model=1",
       "service_envelope=json",
       "install_py_dep_per_model=false",

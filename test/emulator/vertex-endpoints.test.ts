@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { startTestEmulator } from "../support/emulator.ts";
 import type { TestEmulator } from "../support/emulator.ts";
 import { vertexClients } from "../support/vertex-clients.ts";
@@ -7,6 +7,9 @@ import { rest, restOperation } from "../support/vertex-rest.ts";
 
 const PARENT = "projects/local-project/locations/us-central1";
 const INVALID_ARGUMENT = 3;
+
+// Google's clients take seconds to load on a busy machine.
+jest.setTimeout(30_000);
 
 let emulator: TestEmulator;
 let clients: VertexClients;

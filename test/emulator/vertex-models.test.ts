@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { makeBucket, putObject } from "../support/bucket.ts";
 import { emulatorState, startTestEmulator } from "../support/emulator.ts";
 import type { TestEmulator } from "../support/emulator.ts";
@@ -10,6 +10,9 @@ const IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/pytorch-gpu.2-4:latest";
 const FAILED_PRECONDITION = 9;
 const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
+
+// Google's clients take seconds to load on a busy machine.
+jest.setTimeout(30_000);
 
 let emulator: TestEmulator;
 let clients: VertexClients;
