@@ -26,11 +26,9 @@ type Method = "GET" | "POST" | "PATCH" | "DELETE";
 /** REST calls to the local endpoints that the provider is configured with; redirects are refused, so calls stay there. */
 export class GoogleRest {
   readonly #config: ProviderConfig;
-  readonly #signal: AbortSignal;
 
-  constructor(config: ProviderConfig, signal: AbortSignal) {
+  constructor(config: ProviderConfig) {
     this.#config = config;
-    this.#signal = signal;
   }
 
   /**
@@ -49,7 +47,7 @@ export class GoogleRest {
       if (response?.ok) return toDocument(await response.text());
       const error = response && toError(response.status, await response.text());
       if (error && (!RETRIED_STATUSES.includes(error.status) || attempt === ATTEMPTS)) throw error;
-      await delay(FIRST_RETRY_MS * 2 ** (attempt - 1), undefined, { signal: this.#signal });
+      await delay(FIRST_RETRY_MS * 2 ** (attempt - 1));
     }
   }
 
@@ -64,7 +62,7 @@ export class GoogleRest {
           `operation "${name}" is still running after 20 min. Run this again once it has ended.`,
         );
       }
-      await delay(pollMs, undefined, { signal: this.#signal });
+      await delay(pollMs);
       pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS);
       operation = await this.request("vertexAi", "GET", name);
     }
@@ -85,14 +83,12 @@ export class GoogleRest {
       return await fetch(url, {
         method,
         redirect: "error",
-        signal: this.#signal,
         ...(body && {
           headers: { "content-type": "application/json" },
           body: JSON.stringify(body),
         }),
       });
     } catch (error) {
-      this.#signal.throwIfAborted();
       const repeatable = method === "GET" || method === "DELETE";
       if (repeatable && attempt < ATTEMPTS && !isRefused(error)) return undefined;
       throw new Error(

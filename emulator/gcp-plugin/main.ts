@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import * as grpc from "@grpc/grpc-js";
 import { addResourceProvider } from "./provider-server.ts";
 
-// The CLI starts plugins of its own and stops them with SIGKILL; one whose engine was itself killed gets no signal.
+// The engine ends its plugins when it ends; when it is itself killed they get no signal.
 const PARENT_POLL_MS = 500;
 
 const { version } = createRequire(import.meta.url)("@pulumi/gcp/package.json") as {

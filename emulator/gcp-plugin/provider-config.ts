@@ -26,7 +26,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Why this plugin refuses to run with these settings: it must never talk to Google, so the endpoints have to be set and on
- * loopback. Empty when it may run. Unknown values pass; configure sees them resolved.
+ * loopback. Empty when it may run. What comes from the environment names no property. Unknown values pass; configure sees them resolved.
  */
 export function checkConfig(config: Properties, environment: Environment): CheckFailure[] {
   const endpoints = ENDPOINTS.map(({ key, variable }) => ({
@@ -36,20 +36,17 @@ export function checkConfig(config: Properties, environment: Environment): Check
   }));
   if (endpoints.every(({ value }) => !value)) {
     const [storage, vertexAi] = ENDPOINTS;
-    return [
-      {
-        property: storage.key,
-        reason:
-          `the local gcp plugin never talks to Google, and no local endpoint is set. Set "gcp:${storage.key}" and ` +
-          `"gcp:${vertexAi.key}" (or ${storage.variable} and ${vertexAi.variable}), or install the official plugin.`,
-      },
-    ];
+    const reason =
+      `the local gcp plugin never talks to Google, and no local endpoint is set. Set "gcp:${storage.key}" and ` +
+      `"gcp:${vertexAi.key}" (or ${storage.variable} and ${vertexAi.variable}), or install the official plugin.`;
+    return [{ property: "", reason }];
   }
   return endpoints.flatMap(({ key, variable, value }) => {
     const problem = value && value !== UNKNOWN ? endpointProblem(String(value)) : undefined;
     if (problem === undefined) return [];
-    const reason = `"${String(value)}" (from ${config[key] ? `"gcp:${key}"` : variable}) ${problem}`;
-    return [{ property: key, reason }];
+    return config[key]
+      ? [{ property: key, reason: `"${String(value)}" ${problem}` }]
+      : [{ property: "", reason: `${variable} "${String(value)}" ${problem}` }];
   });
 }
 

@@ -34,7 +34,6 @@ const KINDS: Record<DiffKind, { inPlace: number; replacing: number }> = {
  * @param version - Version of @pulumi/gcp that this stands in for.
  */
 export function addResourceProvider(server: grpc.Server, version: string): void {
-  const cancelled = new AbortController();
   let configured: Provider | undefined;
   const provider = (): Provider => {
     if (!configured) throw new Error("The local gcp plugin was asked before it was configured.");
@@ -64,7 +63,7 @@ export function addResourceProvider(server: grpc.Server, version: string): void 
 
     configure: unary((request: providerPb.ConfigureRequest) => {
       const config = resolveConfig(fromStruct(request.getArgs()), process.env);
-      configured = { config, rest: new GoogleRest(config, cancelled.signal) };
+      configured = { config, rest: new GoogleRest(config) };
       const response = new providerPb.ConfigureResponse();
       response.setSupportspreview(true);
       return response;
@@ -158,10 +157,8 @@ export function addResourceProvider(server: grpc.Server, version: string): void 
       );
     }),
 
-    cancel: unary((_request: emptyPb.Empty) => {
-      cancelled.abort(new Error("the update was cancelled."));
-      return new emptyPb.Empty();
-    }),
+    // Work in flight goes on, as with the official provider: the engine waits for it and so records what it made.
+    cancel: unary((_request: emptyPb.Empty) => new emptyPb.Empty()),
 
     // Only asked by an engine that was told to use a running plugin (PULUMI_DEBUG_PROVIDERS); nothing depends on its address.
     attach: unary((_request: pluginPb.PluginAttach) => new emptyPb.Empty()),

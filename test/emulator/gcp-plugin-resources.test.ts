@@ -1,5 +1,7 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { emulatorState, startTestEmulator } from "../support/emulator.ts";
+import { control, emulatorState, startTestEmulator } from "../support/emulator.ts";
 import type { TestEmulator } from "../support/emulator.ts";
 import { GcpPlugin } from "../support/gcp-plugin.ts";
 import type { PluginResource, Properties } from "../support/gcp-plugin.ts";
@@ -278,6 +280,7 @@ describe("gcp.storage.Bucket on the gcp plugin", () => {
 });
 
 describe("gcp.vertex.AiEndpoint on the gcp plugin", () => {
+  const TYPE = "gcp:vertex/aiEndpoint:AiEndpoint";
   const id = "projects/local-project/locations/us-central1/endpoints/123456";
   const path = `/v1/${id}`;
   const declared = {
@@ -289,7 +292,7 @@ describe("gcp.vertex.AiEndpoint on the gcp plugin", () => {
   };
   let endpoint: PluginResource;
   beforeAll(() => {
-    endpoint = plugin.resource("gcp:vertex/aiEndpoint:AiEndpoint");
+    endpoint = plugin.resource(TYPE);
   });
 
   it("names every required input that is missing", async () => {
@@ -309,6 +312,37 @@ describe("gcp.vertex.AiEndpoint on the gcp plugin", () => {
     await expect(endpoint.create({ ...declared, name: "0123" })).rejects.toThrow(
       /^Could not create endpoint "projects\/local-project\/locations\/us-central1\/endpoints\/0123": .*\(HTTP 400\)$/s,
     );
+  });
+
+  it("says why its operation failed", async () => {
+    const answers = [{ done: true, error: { code: 8, message: "no quota" }, name: "operations/1" }];
+    const google = createServer((_request, response) => {
+      response.end(JSON.stringify(answers.pop() ?? { name: "operations/1" }));
+    });
+    await new Promise<void>((resolve) => google.listen(0, "127.0.0.1", resolve));
+    const { port } = google.address() as AddressInfo;
+    const other = await GcpPlugin.start({
+      GOOGLE_VERTEX_AI_CUSTOM_ENDPOINT: `http://127.0.0.1:${port}/v1/`,
+      GOOGLE_PROJECT: "local-project",
+    });
+    await other.configure();
+
+    await expect(other.resource(TYPE).create(declared)).rejects.toThrow(
+      `Could not create endpoint "${id}": no quota`,
+    );
+
+    await other.stop();
+    google.close();
+  });
+
+  it("is created although Google is unavailable for a moment", async () => {
+    const fault = { method: "EndpointService.CreateEndpoint", status: "UNAVAILABLE", times: 2 };
+    await control(emulator.address, "POST", "faults", fault);
+
+    const { outputs } = await endpoint.create(declared);
+
+    expect((await endpoint.read(id, { outputs, inputs: declared })).id).toBe(id);
+    await endpoint.delete(id, outputs);
   });
 
   describe("once created", () => {

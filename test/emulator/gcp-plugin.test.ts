@@ -24,9 +24,7 @@ describe("gcp plugin without endpoints", () => {
     const failures = await plugin.checkConfig({ project: "my-project" });
 
     expect(failures).toEqual({
-      storageCustomEndpoint: expect.stringMatching(
-        /never talks to Google.*GOOGLE_STORAGE_CUSTOM_ENDPOINT/,
-      ),
+      "": expect.stringMatching(/never talks to Google.*GOOGLE_STORAGE_CUSTOM_ENDPOINT/),
     });
     await expect(plugin.configure({ project: "my-project" })).rejects.toThrow(
       "Could not configure gcp",
