@@ -68,13 +68,12 @@ export function nullIfNotFound(error: unknown): null {
   throw error;
 }
 
-/** The server's own words, without the code prefix that the gRPC client adds. */
+/** The server's own words, without the code prefix that the gRPC client adds. Nothing else of an error is ever shown. */
 export function detailOf(error: unknown): string {
   if (typeof error !== "object" || error === null) return String(error);
-  if ("details" in error && typeof error.details === "string" && error.details !== "") {
-    return error.details;
-  }
-  return error instanceof Error ? error.message : JSON.stringify(error);
+  const { details, message } = error as { details?: unknown; message?: unknown };
+  const words = [details, message].find((text) => typeof text === "string" && text !== "");
+  return typeof words === "string" ? words : "an unknown error";
 }
 
 /** What to try next, by code; empty when the server's words say it all. */
