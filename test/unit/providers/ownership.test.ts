@@ -1,0 +1,93 @@
+import { describe, expect, it } from "@jest/globals";
+
+import { ReconcileError } from "../../../providers/errors.ts";
+import {
+  aliasInDisplayName,
+  deployedDisplayName,
+  isOurs,
+  ownerOf,
+  requireOurs,
+  withMarks,
+  withoutMarks,
+} from "../../../providers/ownership.ts";
+import { OTHER_UID, STACK_UID } from "../../support/provider-inputs.ts";
+
+type Labels = Readonly<Record<string, string>>;
+
+describe("marks in labels", () => {
+  it("stand beside the user's labels", () => {
+    expect(withMarks({ team: "art" }, STACK_UID)).toEqual({
+      team: "art",
+      "managed-by": "vertex-diffusion",
+      "vertex-diffusion-stack": STACK_UID,
+    });
+  });
+
+  it("win over user labels of the same names", () => {
+    const marked = withMarks({ "vertex-diffusion-stack": OTHER_UID }, STACK_UID);
+
+    expect(isOurs(marked, STACK_UID)).toBe(true);
+  });
+
+  it("are left out of what a read reports, as are Google's own labels", () => {
+    const labels = { ...withMarks({ team: "art" }, STACK_UID), "goog-pulumi-provisioned": "true" };
+
+    expect(withoutMarks(labels)).toEqual({ team: "art" });
+    expect(withoutMarks(null)).toEqual({});
+  });
+
+  it.each<{ labels: Labels | null; ours: boolean }>([
+    { labels: { "vertex-diffusion-stack": STACK_UID }, ours: true },
+    { labels: { "vertex-diffusion-stack": OTHER_UID }, ours: false },
+    { labels: { "managed-by": "vertex-diffusion" }, ours: false },
+    { labels: {}, ours: false },
+    { labels: null, ours: false },
+  ])("make $labels ours: $ours", ({ labels, ours }) => {
+    expect(isOurs(labels, STACK_UID)).toBe(ours);
+  });
+});
+
+describe("requireOurs", () => {
+  it("passes what bears this stack's mark", () => {
+    expect(() =>
+      requireOurs('model "m"', withMarks({}, STACK_UID), STACK_UID, "modelId"),
+    ).not.toThrow();
+  });
+
+  it.each<{ owner: string; labels: Labels | undefined }>([
+    {
+      owner: `stack ${OTHER_UID} of vertex-diffusion`,
+      labels: { "vertex-diffusion-stack": OTHER_UID },
+    },
+    { owner: "nobody that vertex-diffusion knows (it bears no mark)", labels: { team: "art" } },
+    { owner: "nobody that vertex-diffusion knows (it bears no mark)", labels: undefined },
+  ])("refuses a thing of $owner, naming it and the setting", ({ owner, labels }) => {
+    const refuse = () => requireOurs('model "m"', labels, STACK_UID, "modelId");
+
+    expect(ownerOf(labels)).toBe(owner);
+    expect(refuse).toThrow(ReconcileError);
+    expect(refuse).toThrow(
+      `Could not use model "m": it belongs to ${owner}. Choose another modelId in the stack file, or delete it by hand if nobody needs it.`,
+    );
+  });
+});
+
+describe("the display name of a deployed model", () => {
+  it("carries model, stack and version, within Vertex AI's 128 characters", () => {
+    const name = deployedDisplayName("m".repeat(63), STACK_UID, "sha-000000000001");
+
+    expect(name).toBe(`${"m".repeat(63)}-0a1b-sha-000000000001`);
+    expect(name.length).toBeLessThanOrEqual(128);
+  });
+
+  it.each([
+    { name: "diffusion-dev-0a1b-sha-000000000001", alias: "sha-000000000001" },
+    { name: "diffusion-dev-ffff-sha-000000000001", alias: undefined },
+    { name: "diffusion-dev-0a1b-sha-000000000001-copy", alias: undefined },
+    { name: "diffusion-dev-0a1b-sha-0001", alias: undefined },
+    { name: "somebody's model", alias: undefined },
+    { name: "", alias: undefined },
+  ])('"$name" names version $alias of this stack', ({ name, alias }) => {
+    expect(aliasInDisplayName(name, STACK_UID)).toBe(alias);
+  });
+});
