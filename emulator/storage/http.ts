@@ -62,6 +62,8 @@ export async function send(
     );
   }
   res.writeHead(answer.status, headers);
+  // Node drops an unread body by itself only where nothing of it was read; the next request waits behind it.
+  res.once("finish", () => req.resume());
   if (!content || req.method === "HEAD") {
     await discard(answer);
     res.end(text);

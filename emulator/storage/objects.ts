@@ -205,7 +205,11 @@ export class Objects {
     const described = says ? sent : { ...copyDescription(record), fields: inherited };
 
     const dataId = this.#persistence.newId();
-    await this.#persistence.linkData(record.dataId, dataId);
+    await this.#locks.run(source.bucket, async () => {
+      // Asked again: the source may have been deleted or overwritten since.
+      const { generation } = record;
+      await this.#persistence.linkData(this.get({ ...source, generation }).dataId, dataId);
+    });
     const candidate: ObjectCandidate = {
       ...described,
       bucketId: bucket.id,

@@ -193,7 +193,7 @@ describe("@google-cloud/storage against the local Cloud Storage", () => {
       const endpoint = server.url.replace("127.0.0.1", "localhost");
       const transported = clientFor(endpoint, new PathStyleTransport());
       const path = join(folder.path, `parts-${validation}.bin`);
-      await writeFile(path, randomBytes(17 * MIB + 5));
+      await writeFile(path, randomBytes(5 * MIB + 5));
       const transfer = new TransferManager(transported.bucket("client-bucket"));
 
       await transfer.uploadFileInChunks(path, {
