@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { EmulatorAddress } from "./environment.ts";
 import { localPaths } from "./environment.ts";
 
-const HEALTH_MS = 2_000;
+const HEALTH_MS = 5_000;
 
 /** What an emulator says of itself in its address file, or undefined when that is not one. */
 export function parseAddress(text: string): EmulatorAddress | undefined {
