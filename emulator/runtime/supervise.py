@@ -46,9 +46,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: end(scratch))
     threading.Thread(target=watch_starter, args=(scratch,), daemon=True).start()
     try:
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent  # noqa: PLW1509
-        )
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
         code = child.wait()
         print(f"The model server's process ended with exit code {code}.", flush=True)
     except OSError as error:

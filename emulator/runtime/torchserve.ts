@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { findFreePorts } from "./free-ports.ts";
 import { getJson } from "./http-client.ts";
 import { findJavaHome } from "./java.ts";
+import { checkPython } from "./python.ts";
 
 /** How to run one server process and to talk to it. */
 export interface Launch {
@@ -41,6 +42,7 @@ const RESPONSE_TIMEOUT_SECONDS = 3600;
 
 /** Lays out a TorchServe of its own, as the prebuilt images run one: one model, one worker, JSON envelope, no tokens. */
 export async function prepareTorchServe(options: TorchServeOptions): Promise<Launch> {
+  await checkPython(options.python);
   const [inference = 0, management = 0, metrics = 0, ...grpc] = await findFreePorts(5);
   const store = join(options.folder, "model-store");
   mkdirSync(store, { recursive: true });

@@ -9,6 +9,7 @@ import { startEmulatorProcess } from "../support/emulator-process.ts";
 import type { EmulatorProcess } from "../support/emulator-process.ts";
 import { emulatorState } from "../support/emulator.ts";
 import { packLightArchive } from "../support/light-archive.ts";
+import { torchServePython } from "../support/torchserve-python.ts";
 import { vertexClients } from "../support/vertex-clients.ts";
 import type { VertexClients } from "../support/vertex-clients.ts";
 import { rest } from "../support/vertex-rest.ts";
@@ -56,7 +57,12 @@ afterAll(async () => {
 });
 
 async function start(): Promise<void> {
-  emulator = await startEmulatorProcess(join(folder, "data"), ["--clock", "fast"]);
+  emulator = await startEmulatorProcess(join(folder, "data"), [
+    "--clock",
+    "fast",
+    "--python",
+    torchServePython(),
+  ]);
   clients = vertexClients(emulator.address.grpc);
 }
 
@@ -239,8 +245,8 @@ describe("a model whose server does not come up", () => {
     expect(failure).toMatchObject({ code: FAILED_PRECONDITION });
     expect(String(failure)).toMatch(/model server never became ready/);
     expect(String(failure)).toContain("the light handler was told to fail at load");
-    const progress = await clients.endpoints.checkDeployModelProgress(operation.name ?? "");
-    expect(progress.metadata).toMatchObject({ deploymentStage: 10 });
+    const { body } = await rest(emulator.address.rest, "GET", `/v1/${operation.name}`);
+    expect(body["metadata"]).toMatchObject({ deploymentStage: "FAILED_TO_DEPLOY" });
     expect((await predict([{ prompt: "still here" }])).status).toBe(200);
     const { endpoints } = await emulatorState(emulator.address);
     expect(endpoints).toMatchObject([
