@@ -40,7 +40,8 @@ export interface ModelDeploymentInputs {
   readonly bucket: string;
   /** Longest wait for one deploy, in seconds. */
   readonly deployTimeoutSeconds: number;
-  readonly urn: string;
+  /** Resource whose Info column shows progress. */
+  readonly progressUrn: string;
 }
 
 export interface ModelDeploymentOutputs extends ModelDeploymentInputs, Reconciled {
@@ -68,7 +69,7 @@ export const effects: EffectTable<ModelDeploymentInputs> = {
   keepVersions: "update",
   bucket: "update",
   deployTimeoutSeconds: "none",
-  urn: "none",
+  progressUrn: "none",
 };
 
 export function diff(

@@ -38,7 +38,7 @@ export interface VertexModelInputs {
   /** Longest wait for one upload, in seconds. */
   readonly uploadTimeoutSeconds: number;
   /** Resource whose Info column shows progress. */
-  readonly urn: string;
+  readonly progressUrn: string;
 }
 
 export interface VertexModelOutputs extends VertexModelInputs, Reconciled {
@@ -61,7 +61,7 @@ export const effects: EffectTable<VertexModelInputs> = {
   servingSpec: "update",
   versionAlias: "update",
   uploadTimeoutSeconds: "none",
-  urn: "none",
+  progressUrn: "none",
 };
 
 export function diff(
@@ -180,7 +180,7 @@ async function ensureVersion(
   const client = await modelClient(requireConnection(inputs.emulator), inputs.location);
   const wait: WaitOptions = {
     timeoutMs: inputs.uploadTimeoutSeconds * 1000,
-    urn: inputs.urn,
+    urn: inputs.progressUrn,
     what: `upload of model "${inputs.modelId}"`,
   };
   if (pending !== null) await waitFor(client, pending, wait);

@@ -36,7 +36,7 @@ export async function rollOut(inputs: ModelDeploymentInputs, pending: PendingOpe
   );
   const wait: WaitOptions = {
     timeoutMs: inputs.deployTimeoutSeconds * 1000,
-    urn: inputs.urn,
+    urn: inputs.progressUrn,
     what: `deployment of "${inputs.versionAlias}" to endpoint "${inputs.endpoint}"`,
   };
   if (pending !== null) await waitFor(client, pending, wait);

@@ -26,7 +26,8 @@ export interface ArchiveUploadInputs {
   readonly digest: string;
   /** The plan that the program writes during `up`, relative to the project's folder. */
   readonly planPath: string;
-  readonly urn: string;
+  /** Resource whose Info column shows progress. */
+  readonly progressUrn: string;
 }
 
 export interface ArchiveUploadOutputs extends ArchiveUploadInputs, Reconciled {
@@ -43,7 +44,7 @@ export const effects: EffectTable<ArchiveUploadInputs> = {
   bucket: "replace",
   digest: "update",
   planPath: "none",
-  urn: "none",
+  progressUrn: "none",
 };
 
 /** Folder of every archive in a bucket. */
@@ -175,7 +176,7 @@ async function ensureObject(storage: Storage, inputs: ArchiveUploadInputs): Prom
     }
     if (metadata[OBJECT_DIGEST_KEY] === inputs.digest) return existing;
   }
-  const path = await buildArchive(await readPlan(inputs.planPath), inputs.urn);
+  const path = await buildArchive(await readPlan(inputs.planPath), inputs.progressUrn);
   const { size } = await stat(path);
   const [file] = await storage.bucket(inputs.bucket).upload(path, {
     destination: objectName(inputs.digest),
@@ -191,7 +192,7 @@ async function ensureObject(storage: Storage, inputs: ArchiveUploadInputs): Prom
     onUploadProgress: (progress: { bytesWritten: number }) => {
       const percent = Math.floor((100 * progress.bytesWritten) / size);
       showProgress(
-        inputs.urn,
+        inputs.progressUrn,
         `uploading model.mar: ${percent} % of ${(size / 1e6).toFixed(1)} MB`,
       );
     },

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ArchiveUploadInputs, ArchiveUploadOutputs } from "@vertex-diffusion/providers/upload";
 
 import type { ResourceInputs } from "./inputs.ts";
+import { progressUrnOf } from "./progress-urn.ts";
 import { shellOf } from "./shell.ts";
 
 const provider = shellOf<ArchiveUploadInputs, ArchiveUploadOutputs>(
@@ -20,17 +21,15 @@ export class ArchiveUpload extends pulumi.dynamic.Resource {
     inputs: ResourceInputs<ArchiveUploadInputs>,
     opts?: pulumi.CustomResourceOptions,
   ) {
-    const urn = pulumi.createUrn(name, ARCHIVE_UPLOAD_TYPE, opts?.parent);
+    const progressUrn = progressUrnOf("ArchiveUpload", name, opts?.parent);
     const outputs = { sizeBytes: undefined, crc32c: undefined };
     super(
       provider,
       name,
-      { ...outputs, ...inputs, urn },
+      { ...outputs, ...inputs, progressUrn },
       opts,
       "vertex-diffusion",
       "ArchiveUpload",
     );
   }
 }
-
-const ARCHIVE_UPLOAD_TYPE = "pulumi-nodejs:dynamic/vertex-diffusion:ArchiveUpload";

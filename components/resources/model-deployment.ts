@@ -6,6 +6,7 @@ import type {
 } from "@vertex-diffusion/providers/deployment";
 
 import type { ResourceInputs } from "./inputs.ts";
+import { progressUrnOf } from "./progress-urn.ts";
 import { shellOf } from "./shell.ts";
 
 const provider = shellOf<ModelDeploymentInputs, ModelDeploymentOutputs>(
@@ -22,17 +23,15 @@ export class ModelDeployment extends pulumi.dynamic.Resource {
     inputs: ResourceInputs<ModelDeploymentInputs>,
     opts?: pulumi.CustomResourceOptions,
   ) {
-    const urn = pulumi.createUrn(name, MODEL_DEPLOYMENT_TYPE, opts?.parent);
+    const progressUrn = progressUrnOf("ModelDeployment", name, opts?.parent);
     const outputs = { deployedModelId: undefined, versionId: undefined };
     super(
       provider,
       name,
-      { ...outputs, ...inputs, urn },
+      { ...outputs, ...inputs, progressUrn },
       opts,
       "vertex-diffusion",
       "ModelDeployment",
     );
   }
 }
-
-const MODEL_DEPLOYMENT_TYPE = "pulumi-nodejs:dynamic/vertex-diffusion:ModelDeployment";

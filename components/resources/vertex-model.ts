@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { VertexModelInputs, VertexModelOutputs } from "@vertex-diffusion/providers/model";
 
 import type { ResourceInputs } from "./inputs.ts";
+import { progressUrnOf } from "./progress-urn.ts";
 import { shellOf } from "./shell.ts";
 
 const provider = shellOf<VertexModelInputs, VertexModelOutputs>(
@@ -22,10 +23,15 @@ export class VertexModel extends pulumi.dynamic.Resource {
     inputs: ResourceInputs<VertexModelInputs>,
     opts?: pulumi.CustomResourceOptions,
   ) {
-    const urn = pulumi.createUrn(name, VERTEX_MODEL_TYPE, opts?.parent);
+    const progressUrn = progressUrnOf("VertexModel", name, opts?.parent);
     const outputs = { modelName: undefined, versionId: undefined };
-    super(provider, name, { ...outputs, ...inputs, urn }, opts, "vertex-diffusion", "VertexModel");
+    super(
+      provider,
+      name,
+      { ...outputs, ...inputs, progressUrn },
+      opts,
+      "vertex-diffusion",
+      "VertexModel",
+    );
   }
 }
-
-const VERTEX_MODEL_TYPE = "pulumi-nodejs:dynamic/vertex-diffusion:VertexModel";

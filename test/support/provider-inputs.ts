@@ -20,7 +20,7 @@ export function uploadInputs(changes: Partial<ArchiveUploadInputs> = {}): Archiv
     bucket: "test-bucket",
     digest: "ab".repeat(32),
     planPath: "plan.json",
-    urn: "",
+    progressUrn: "",
     ...changes,
   };
 }
@@ -45,7 +45,7 @@ export function modelInputs(changes: Partial<VertexModelInputs> = {}): VertexMod
     },
     versionAlias: "sha-000000000001",
     uploadTimeoutSeconds: 60,
-    urn: "",
+    progressUrn: "",
     ...changes,
   };
 }
@@ -71,7 +71,7 @@ export function deploymentInputs(
     keepVersions: 3,
     bucket: "test-bucket",
     deployTimeoutSeconds: 120,
-    urn: "",
+    progressUrn: "",
     ...changes,
   };
 }

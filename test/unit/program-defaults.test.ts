@@ -1,0 +1,214 @@
+import { existsSync } from "node:fs";
+
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+
+import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
+import type { RecordedProgram } from "../support/mocks.ts";
+import { makePipelineFolder } from "../support/pipeline-folder.ts";
+import type { PipelineFolder } from "../support/pipeline-folder.ts";
+import { projectDefaults } from "../support/project-config.ts";
+import { STACK_UID } from "../support/provider-inputs.ts";
+
+const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion";
+const ENDPOINT = "projects/my-project/locations/us-central1/endpoints/616289267";
+const MARKS = { "managed-by": "vertex-diffusion", "vertex-diffusion-stack": STACK_UID };
+
+/** A stack file with nothing but what has no default. Another file declares everything: one program per process. */
+describe("the program with a minimal stack file", () => {
+  let program: RecordedProgram;
+  let folder: PipelineFolder;
+  let outputs: typeof import("../../index.ts");
+  const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
+
+  beforeAll(async () => {
+    folder = makePipelineFolder();
+    program = await recordProgram("dev", {
+      ...projectDefaults(),
+      "gcp:project": "my-project",
+      "gcp:region": "us-central1",
+      "vertex-diffusion:container": "prebuilt",
+      "vertex-diffusion:handler": folder.handler,
+      "vertex-diffusion:weights": folder.weights,
+    });
+    outputs = await import("../../index.ts");
+    await valueOf(outputs.predictUrl);
+    await valueOf(outputs.deployedModelId);
+  }, LOAD_TIMEOUT_MS);
+
+  afterAll(() => {
+    log.mockRestore();
+    folder.remove();
+  });
+
+  it("declares these resources under these parents, and no others", () => {
+    const prefix = "urn:pulumi:dev::vertex-diffusion::";
+    const artifact = "vertex-diffusion:index:ArtifactUpload";
+    const endpoint = "vertex-diffusion:index:GpuEndpoint";
+
+    expect(
+      program
+        .urns()
+        .map((urn) => urn.replace(prefix, ""))
+        .sort(),
+    ).toEqual(
+      [
+        "vertex-diffusion:index:ModelArchive::archive",
+        `${DYNAMIC}:StackIdentity::identity`,
+        "vertex-diffusion:index:ModelBucket::bucket",
+        "vertex-diffusion:index:ModelBucket$gcp:storage/bucket:Bucket::bucket",
+        `${artifact}::artifact`,
+        `${artifact}$${DYNAMIC}:Claim::artifact-claim`,
+        `${artifact}$${DYNAMIC}:ArchiveUpload::artifact`,
+        `${endpoint}::endpoint`,
+        `${endpoint}$${DYNAMIC}:Claim::endpoint-model-claim`,
+        `${endpoint}$${DYNAMIC}:VertexModel::endpoint-model`,
+        `${endpoint}$gcp:vertex/aiEndpoint:AiEndpoint::endpoint`,
+        `${endpoint}$${DYNAMIC}:Claim::endpoint-deployment-claim`,
+        `${endpoint}$${DYNAMIC}:ModelDeployment::endpoint-deployment`,
+      ].sort(),
+    );
+  });
+
+  it("says in preview what the stack bills", () => {
+    expect(log.mock.calls.flat()).toEqual([
+      "info: [runtime] 1 x NVIDIA_TESLA_T4 on n1-standard-8 in us-central1, billed from deploy until destroy, also when idle.",
+    ]);
+  });
+
+  it("makes a private bucket in the region, with marks and Google's own keys", () => {
+    expect(program.inputsOf("bucket", "gcp:storage/bucket:Bucket")).toStrictEqual({
+      name: "my-project-diffusion-dev",
+      project: "my-project",
+      location: "US-CENTRAL1",
+      uniformBucketLevelAccess: true,
+      publicAccessPrevention: "enforced",
+      labels: MARKS,
+      forceDestroy: false,
+    });
+  });
+
+  it("makes a dedicated endpoint with a chosen id, with marks and Google's own keys", () => {
+    expect(program.inputsOf("endpoint", "gcp:vertex/aiEndpoint:AiEndpoint")).toStrictEqual({
+      name: "616289267",
+      displayName: "diffusion-dev",
+      description: "Stable Diffusion of stack dev, managed by vertex-diffusion.",
+      project: "my-project",
+      location: "us-central1",
+      region: "us-central1",
+      labels: MARKS,
+      dedicatedEndpointEnabled: true,
+    });
+  });
+
+  it("gives the stack's identity no input but the uid that it will have", () => {
+    expect(program.inputsOf("identity", `${DYNAMIC}:StackIdentity`)).toEqual({});
+  });
+
+  it("uploads the archive of the two folders to the bucket", () => {
+    expect(program.inputsOf("artifact", `${DYNAMIC}:ArchiveUpload`)).toStrictEqual({
+      emulator: false,
+      stackUid: STACK_UID,
+      project: "my-project",
+      bucket: "my-project-diffusion-dev",
+      digest: folder.digest,
+      planPath: `.local/plans/${folder.digest}.json`,
+      progressUrn:
+        "urn:pulumi:dev::vertex-diffusion::vertex-diffusion:index:ArtifactUpload$pulumi-nodejs:dynamic/vertex-diffusion:ArchiveUpload::artifact",
+    });
+  });
+
+  it("registers the archive as a model version of the prebuilt image", () => {
+    expect(program.inputsOf("endpoint-model", `${DYNAMIC}:VertexModel`)).toStrictEqual({
+      emulator: false,
+      stackUid: STACK_UID,
+      project: "my-project",
+      location: "us-central1",
+      modelId: "diffusion-dev",
+      displayName: "diffusion-dev",
+      description: "Stable Diffusion of stack dev, managed by vertex-diffusion.",
+      labels: {},
+      artifactUri: `gs://my-project-diffusion-dev/archives/${folder.digest}`,
+      servingSpec: {
+        image: "us-docker.pkg.dev/vertex-ai/prediction/pytorch-gpu.2-4:latest",
+        predictRoute: null,
+        healthRoute: null,
+        ports: [],
+        env: {},
+      },
+      versionAlias: "sha-60d91f3e2146",
+      uploadTimeoutSeconds: 3600,
+      progressUrn:
+        "urn:pulumi:dev::vertex-diffusion::vertex-diffusion:index:GpuEndpoint$pulumi-nodejs:dynamic/vertex-diffusion:VertexModel::endpoint-model",
+    });
+  });
+
+  it("deploys that version to the endpoint on one T4", () => {
+    expect(program.inputsOf("endpoint-deployment", `${DYNAMIC}:ModelDeployment`)).toStrictEqual({
+      emulator: false,
+      stackUid: STACK_UID,
+      project: "my-project",
+      endpoint: ENDPOINT,
+      modelName: "projects/my-project/locations/us-central1/models/diffusion-dev",
+      versionAlias: "sha-60d91f3e2146",
+      machineType: "n1-standard-8",
+      acceleratorType: "NVIDIA_TESLA_T4",
+      acceleratorCount: 1,
+      minReplicas: 1,
+      maxReplicas: 1,
+      autoscaling: [],
+      spot: false,
+      serviceAccount: null,
+      keepVersions: 3,
+      bucket: "my-project-diffusion-dev",
+      deployTimeoutSeconds: 3600,
+      progressUrn:
+        "urn:pulumi:dev::vertex-diffusion::vertex-diffusion:index:GpuEndpoint$pulumi-nodejs:dynamic/vertex-diffusion:ModelDeployment::endpoint-deployment",
+    });
+  });
+
+  it.each([
+    {
+      name: "artifact-claim",
+      subject: { kind: "archives", bucket: "my-project-diffusion-dev" },
+    },
+    { name: "endpoint-model-claim", subject: { kind: "model", modelId: "diffusion-dev" } },
+    { name: "endpoint-deployment-claim", subject: { kind: "deployment", endpoint: ENDPOINT } },
+  ])("$name knows what to sweep at destroy", ({ name, subject }) => {
+    expect(program.inputsOf(name, `${DYNAMIC}:Claim`)).toStrictEqual({
+      emulator: false,
+      stackUid: STACK_UID,
+      project: "my-project",
+      location: "us-central1",
+      ...subject,
+    });
+  });
+
+  it("exports what a caller needs", async () => {
+    const exported = {
+      bucket: await valueOf(outputs.bucket),
+      artifactUri: await valueOf(outputs.artifactUri),
+      archiveSizeBytes: await valueOf(outputs.archiveSizeBytes),
+      model: await valueOf(outputs.model),
+      endpoint: await valueOf(outputs.endpoint),
+      deployedModelId: await valueOf(outputs.deployedModelId),
+      predictUrl: await valueOf(outputs.predictUrl),
+      predictCommand: outputs.predictCommand,
+    };
+
+    expect(exported).toEqual({
+      bucket: "my-project-diffusion-dev",
+      artifactUri: `gs://my-project-diffusion-dev/archives/${folder.digest}`,
+      archiveSizeBytes: 4096,
+      model: "projects/my-project/locations/us-central1/models/diffusion-dev@3",
+      endpoint: ENDPOINT,
+      deployedModelId: "1234567890",
+      predictUrl: `https://616289267.prediction.vertexai.goog/v1/${ENDPOINT}:predict`,
+      predictCommand: 'npm run predict -- "a red circle" --stack dev',
+    });
+    expect(Object.keys(outputs).sort()).toEqual(Object.keys(exported).sort());
+  });
+
+  it("writes nothing in preview: the archive's plan is written by up alone", () => {
+    expect(existsSync(`.local/plans/${folder.digest}.json`)).toBe(false);
+  });
+});
