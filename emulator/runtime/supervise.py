@@ -44,9 +44,14 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: end(scratch))
-    threading.Thread(target=watch_starter, args=(scratch,), daemon=True).start()
     try:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
+        # No other thread runs yet, so what is called between fork and exec is safe.
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=die_with_parent,  # noqa: PLW1509
+        )
+        threading.Thread(target=watch_starter, args=(scratch,), daemon=True).start()
         code = child.wait()
         print(f"The model server's process ended with exit code {code}.", flush=True)
     except OSError as error:
