@@ -116,7 +116,11 @@ async function appendFile(archive: ZipArchive, entry: ArchiveEntry): Promise<voi
   const hash = createHash("sha256");
   const content = createReadStream(entry.source);
   content.on("data", (chunk) => hash.update(chunk));
-  await append(archive, content, entry.path, false);
+  let unreadable: unknown;
+  content.once("error", (error) => (unreadable = error));
+  await append(archive, content, entry.path, false).catch((error: unknown) => {
+    throw error === unreadable ? changed(entry, detailOf(error)) : error;
+  });
   if (hash.digest("hex") !== entry.sha256) throw changed(entry, "its content differs");
 }
 

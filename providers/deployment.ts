@@ -4,7 +4,7 @@ import { endpointClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { endpointIsOurs, observeEndpoint, servesSpec } from "./deployed.ts";
 import type { AutoscalingMetric, DeployedModel, ObservedEndpoint } from "./deployed.ts";
-import { endWithEngine } from "./engine.ts";
+import { endWithEngine, say } from "./engine.ts";
 import { explain } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
 import { locationOf, sameResource } from "./names.ts";
@@ -78,8 +78,36 @@ export function diff(
   wanted: ModelDeploymentInputs,
 ): Changes {
   const changes = compare(effects, recorded, wanted);
+  if (changes.replaces.length === 0) {
+    const notice = rolloutNotice(recorded, wanted);
+    if (notice !== null) say(wanted.progressUrn, notice);
+  }
   return { ...changes, changes: changes.changes || Boolean(recorded.pending ?? recorded.drift) };
 }
+
+/** What a rollout goes from and to, in words for a preview; null when nothing immutable changes. */
+export function rolloutNotice(
+  recorded: Pick<ModelDeploymentInputs, (typeof NOTICED)[number]>,
+  wanted: Pick<ModelDeploymentInputs, (typeof NOTICED)[number]>,
+): string | null {
+  const changed = NOTICED.filter((key) => recorded[key] !== wanted[key]);
+  if (changed.length === 0) return null;
+  if (recorded.versionAlias === "")
+    return `deploys ${wanted.versionAlias} again: nothing is deployed`;
+  const steps = changed.map(
+    (key) => `${key} ${recorded[key] ?? "none"} -> ${wanted[key] ?? "none"}`,
+  );
+  return `rolls out ${steps.join(", ")}: old and new run side by side, both billed, until the new one answers`;
+}
+
+const NOTICED = [
+  "versionAlias",
+  "machineType",
+  "acceleratorType",
+  "acceleratorCount",
+  "spot",
+  "serviceAccount",
+] as const;
 
 export async function create(inputs: ModelDeploymentInputs) {
   return { id: inputs.endpoint, outs: await reconcile(inputs, null) };

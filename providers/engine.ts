@@ -20,6 +20,19 @@ let client: InstanceType<typeof enginerpc.EngineClient> | undefined;
  * is no failure.
  */
 export function showProgress(urn: string | undefined, line: string): void {
+  log(urn, line, true);
+}
+
+const said = new Set<string>();
+
+/** Says a line about a resource that stays in the run's output, once a run: the engine asks for a diff more than once. */
+export function say(urn: string | undefined, line: string): void {
+  if (said.has(`${urn} ${line}`)) return;
+  said.add(`${urn} ${line}`);
+  log(urn, line, false);
+}
+
+function log(urn: string | undefined, line: string, ephemeral: boolean): void {
   const address = engineAddress();
   if (address === undefined || urn === undefined || urn === "") return;
   client ??= new enginerpc.EngineClient(address, credentials.createInsecure());
@@ -27,7 +40,7 @@ export function showProgress(urn: string | undefined, line: string): void {
   request.setSeverity(engineproto.LogSeverity.INFO);
   request.setUrn(urn);
   request.setMessage(line);
-  request.setEphemeral(true);
+  request.setEphemeral(ephemeral);
   client.log(request, () => undefined);
 }
 

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { StackProject } from "../support/stack-project.ts";
+import { control } from "../support/emulator.ts";
+import { deployedModels, isEmpty, mutatingCalls } from "../support/cloud-questions.ts";
+
+/** One stack from its first `up` to its `destroy`; each step starts where the one before it ended. */
+describe("the life of a stack", () => {
+  let stack: StackProject;
+
+  beforeAll(async () => {
+    stack = await StackProject.create();
+  }, 120_000);
+
+  afterAll(async () => {
+    await stack?.remove();
+  });
+
+  it("makes everything on the first up and serves all traffic from one model", async () => {
+    await stack.up();
+
+    const cloud = await stack.cloud();
+    expect(cloud.buckets).toEqual([expect.objectContaining({ objects: 1 })]);
+    expect(cloud.models.map((model) => model.versions.length)).toEqual([1]);
+    const [deployed] = deployedModels(cloud);
+    expect(cloud.endpoints[0]?.trafficSplit).toEqual({ [deployed?.id ?? ""]: 100 });
+  }, 180_000);
+
+  it("changes nothing on the second up and makes no changing call", async () => {
+    await control(stack.emulator.address, "DELETE", "requests");
+
+    await stack.up();
+
+    expect(await stack.lastChanges()).toEqual({ same: 14 });
+    expect(await mutatingCalls(stack.emulator.address)).toEqual([]);
+  }, 120_000);
+
+  it("names old and new machine and accelerator in the preview of the production settings", async () => {
+    await stack.set({
+      machineType: "g2-standard-8",
+      acceleratorType: "NVIDIA_L4",
+      maxReplicas: "3",
+      targetGpuPercent: "60",
+    });
+
+    const output = await stack.preview();
+
+    expect(output).toContain("n1-standard-8");
+    expect(output).toContain("g2-standard-8");
+    expect(output).toContain("NVIDIA_TESLA_T4");
+    expect(output).toContain("NVIDIA_L4");
+  }, 120_000);
+
+  it("rolls to the production settings: the new model is deployed before the old one is undeployed", async () => {
+    const [before] = deployedModels(await stack.cloud());
+    await control(stack.emulator.address, "DELETE", "requests");
+
+    await stack.up();
+
+    const after = deployedModels(await stack.cloud());
+    expect(after).toHaveLength(1);
+    expect(after[0]?.id).not.toBe(before?.id);
+    const calls = await mutatingCalls(stack.emulator.address);
+    expect(
+      calls.filter((call) => /DeployModel$|UndeployModel$|UpdateEndpoint$/.test(call)),
+    ).toEqual([
+      "EndpointService.DeployModel",
+      "EndpointService.UpdateEndpoint",
+      "EndpointService.UndeployModel",
+    ]);
+    expect((await stack.resource("ModelDeployment")).outputs).toMatchObject({
+      machineType: "g2-standard-8",
+      acceleratorType: "NVIDIA_L4",
+      maxReplicas: 3,
+    });
+  }, 180_000);
+
+  it("has an empty preview afterwards", async () => {
+    expect(await stack.preview("--expect-no-changes")).toMatch(/^ *14 unchanged$/m);
+  }, 120_000);
+
+  it("serves a changed archive from a new version and undeploys the old one", async () => {
+    const [before] = deployedModels(await stack.cloud());
+    await stack.writeHandlerFile("note.py", '"""Changes the archive."""\n');
+
+    await stack.up();
+
+    const cloud = await stack.cloud();
+    expect(cloud.models[0]?.versions.map((version) => version.versionId)).toEqual(["1", "2"]);
+    expect(deployedModels(cloud)).toEqual([expect.objectContaining({ modelVersionId: "2" })]);
+    expect(deployedModels(cloud)[0]?.id).not.toBe(before?.id);
+  }, 180_000);
+
+  it("keeps the old model serving when the new archive does not start, and goes on when it is fixed", async () => {
+    const before = await stack.cloud();
+    await stack.writeHandlerFile("fail-at-load", "yes\n");
+
+    const failed = await stack.tryUp();
+
+    expect(failed.code).not.toBe(0);
+    expect(failed.output).toContain("the light handler was told to fail at load");
+    expect((await stack.cloud()).endpoints).toEqual(before.endpoints);
+
+    await stack.removeHandlerFile("fail-at-load");
+    await stack.up();
+
+    expect((await stack.cloud()).endpoints).toEqual(before.endpoints);
+  }, 240_000);
+
+  it("deploys again what was undeployed by hand", async () => {
+    const cloud = await stack.cloud();
+    const [deployed] = deployedModels(cloud);
+    const endpoint = cloud.endpoints[0]?.name ?? "";
+    await fetch(`${stack.emulator.address.rest}/v1/${endpoint}:undeployModel`, {
+      method: "POST",
+      body: JSON.stringify({ deployedModelId: deployed?.id }),
+    });
+    expect(deployedModels(await stack.cloud())).toEqual([]);
+
+    await stack.up();
+
+    expect(deployedModels(await stack.cloud())).toEqual([
+      expect.objectContaining({ modelVersionId: "2" }),
+    ]);
+  }, 180_000);
+
+  it("replaces the endpoint in order: undeploy, delete, create, deploy", async () => {
+    await control(stack.emulator.address, "DELETE", "requests");
+    await stack.set({ kmsKey: "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k" });
+
+    await stack.up();
+
+    const calls = await mutatingCalls(stack.emulator.address);
+    expect(calls.filter((call) => /DeployModel$|UndeployModel$|teEndpoint$/.test(call))).toEqual([
+      "EndpointService.UndeployModel",
+      "EndpointService.DeleteEndpoint",
+      "EndpointService.CreateEndpoint",
+      "EndpointService.DeployModel",
+    ]);
+    expect(deployedModels(await stack.cloud())).toHaveLength(1);
+  }, 240_000);
+
+  it("leaves nothing after destroy, and deletes in order", async () => {
+    await control(stack.emulator.address, "DELETE", "requests");
+
+    await stack.destroy();
+
+    expect(isEmpty(await stack.cloud())).toBe(true);
+    const calls = await mutatingCalls(stack.emulator.address);
+    const first = (method: string) => calls.indexOf(method);
+    expect(calls).toHaveLength(7);
+    expect(first("EndpointService.UndeployModel")).toBe(0);
+    expect(first("EndpointService.DeleteEndpoint")).toBeGreaterThan(0);
+    expect(first("ModelService.DeleteModel")).toBeGreaterThan(0);
+    expect(first("storage.objects.delete")).toBeGreaterThan(first("ModelService.DeleteModel"));
+    expect(first("storage.buckets.delete")).toBeGreaterThan(
+      calls.lastIndexOf("storage.objects.delete"),
+    );
+  }, 180_000);
+});

@@ -1,0 +1,197 @@
+import { spawn } from "node:child_process";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { localEnvironment } from "../../scripts/toolchain/environment.ts";
+import { findGcpPlugin, prepareLocalHome } from "../../scripts/toolchain/gcp-plugin.ts";
+import { PROJECT_ROOT } from "../../scripts/toolchain/project.ts";
+import { findPulumi } from "../../scripts/toolchain/pulumi-cli.ts";
+import { silentReport } from "../../scripts/toolchain/report.ts";
+import { emulatorState, startTestEmulator } from "./emulator.ts";
+import type { TestEmulator } from "./emulator.ts";
+
+/** How a CLI run ended. */
+export interface CliResult {
+  readonly code: number;
+  /** stdout and stderr as they came. */
+  readonly output: string;
+}
+
+/** The settings that a test stack starts with: one light model server on a simulated T4. */
+const DEFAULT_SETTINGS = {
+  container: "prebuilt",
+  machineType: "n1-standard-8",
+  acceleratorType: "NVIDIA_TESLA_T4",
+  dedicatedEndpoint: "false",
+  forceDestroy: "true",
+  emulator: "true",
+};
+
+/**
+ * The real program in a folder of a test's own: own stack file, handler, weights, backend and emulator. Components,
+ * providers and node_modules are the checkout's, by links, so what runs is the source under test.
+ */
+export class StackProject {
+  readonly root: string;
+  readonly emulator: TestEmulator;
+  readonly env: NodeJS.ProcessEnv;
+  #settings: Record<string, unknown> = DEFAULT_SETTINGS;
+  readonly #cli: string;
+
+  private constructor(root: string, emulator: TestEmulator, env: NodeJS.ProcessEnv, cli: string) {
+    this.root = root;
+    this.emulator = emulator;
+    this.env = env;
+    this.#cli = cli;
+  }
+
+  /** Makes project, emulator and stack "test"; with `handler: "real"` the product's handler and the tiny pipeline. */
+  static async create(options: { handler?: "light" | "real" } = {}): Promise<StackProject> {
+    const root = await mkdtemp(join(tmpdir(), "vertex-stack-"));
+    await copySources(root, options.handler ?? "light");
+    const emulator = await startTestEmulator();
+    const cli = await findPulumi(silentReport);
+    const plugin = await findGcpPlugin(silentReport, { allowDownload: false, cli });
+    await prepareLocalHome(root, plugin, join(root, ".local"));
+    const env = localEnvironment({
+      root: PROJECT_ROOT,
+      localFolder: join(root, ".local"),
+      cli,
+      plugin,
+      stack: "test",
+      address: emulator.address,
+    });
+    env["VERTEX_DIFFUSION_EMULATOR"] = join(emulator.address.data, "address.json");
+    env["VERTEX_DIFFUSION_POLL_MS"] = "100";
+    const project = new StackProject(root, emulator, env, join(cli.bin, "pulumi"));
+    await project.set({});
+    const made = await project.run(["stack", "init", "test"]);
+    if (made.code !== 0) throw new Error(`no stack: ${made.output}`);
+    await project.set({});
+    return project;
+  }
+
+  /** Changes settings of the stack file; null takes one out. */
+  async set(settings: Readonly<Record<string, unknown>>, region = "us-central1"): Promise<void> {
+    this.#settings = { ...this.#settings, ...settings };
+    const config: Record<string, unknown> = {
+      "gcp:project": "local-project",
+      "gcp:region": region,
+    };
+    for (const [name, value] of Object.entries(this.#settings)) {
+      if (value !== null) config[`vertex-diffusion:${name}`] = value;
+    }
+    const path = join(this.root, "Pulumi.test.yaml");
+    const salt = /^encryptionsalt: (.*)$/m.exec(await readFile(path, "utf8").catch(() => ""))?.[1];
+    await writeFile(path, stringify({ config, ...(salt && { encryptionsalt: salt }) }));
+  }
+
+  /** Changes what the archive is made of. */
+  async writeHandlerFile(name: string, text: string): Promise<void> {
+    await writeFile(join(this.root, "handler", name), text);
+  }
+
+  async removeHandlerFile(name: string): Promise<void> {
+    await rm(join(this.root, "handler", name));
+  }
+
+  /** Starts the CLI; `wait` on the result's promise, or kill the process. */
+  start(args: readonly string[], env: NodeJS.ProcessEnv = this.env) {
+    const child = spawn(this.#cli, [...args, "--non-interactive"], {
+      cwd: this.root,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
+    child.stderr.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
+    const ended = new Promise<CliResult>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => resolve({ code: code ?? -1, output }));
+    });
+    return { pid: child.pid ?? -1, kill: (signal: NodeJS.Signals) => child.kill(signal), ended };
+  }
+
+  async run(args: readonly string[], env: NodeJS.ProcessEnv = this.env): Promise<CliResult> {
+    return this.start(args, env).ended;
+  }
+
+  /** A plain up, as a person's CI would run it. */
+  async tryUp(): Promise<CliResult> {
+    return this.run(["up", "--yes", "--skip-preview"]);
+  }
+
+  /** An up that has to succeed; throws what the CLI printed when it does not. */
+  async up(): Promise<string> {
+    return outputOf("up", await this.tryUp());
+  }
+
+  async preview(...args: string[]): Promise<string> {
+    return outputOf("preview", await this.run(["preview", ...args]));
+  }
+
+  async destroy(): Promise<string> {
+    return outputOf("destroy", await this.run(["destroy", "--yes", "--skip-preview"]));
+  }
+
+  /** Steps of the last update by kind, as the CLI counts them: { same: 14 }. */
+  async lastChanges(): Promise<Record<string, number>> {
+    const { output } = await this.run(["stack", "history", "--json", "--page-size", "1"]);
+    const [last] = JSON.parse(output) as { resourceChanges?: Record<string, number> }[];
+    return last?.resourceChanges ?? {};
+  }
+
+  /** Resources in the state by type and name, with their outputs. */
+  async resources(): Promise<StateResource[]> {
+    const { output } = await this.run(["stack", "export"]);
+    const { deployment } = JSON.parse(output) as { deployment: { resources?: StateResource[] } };
+    return deployment.resources ?? [];
+  }
+
+  async resource(type: string): Promise<StateResource> {
+    const found = (await this.resources()).find((resource) => resource.type.endsWith(`:${type}`));
+    if (found === undefined) throw new Error(`the state has no ${type}`);
+    return found;
+  }
+
+  /** What the local Vertex AI and Cloud Storage hold. */
+  async cloud() {
+    return emulatorState(this.emulator.address);
+  }
+
+  async remove(): Promise<void> {
+    await this.emulator.stop();
+    await rm(this.root, { recursive: true, force: true });
+  }
+}
+
+function outputOf(command: string, { code, output }: CliResult): string {
+  if (code === 0) return output;
+  throw new Error(`pulumi ${command} ended with status ${code}:\n${output}`);
+}
+
+export interface StateResource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id?: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+async function copySources(root: string, handler: "light" | "real"): Promise<void> {
+  await cp(join(PROJECT_ROOT, "Pulumi.yaml"), join(root, "Pulumi.yaml"));
+  for (const name of ["index.ts", "components", "providers", "node_modules", "package.json"]) {
+    await symlink(join(PROJECT_ROOT, name), join(root, name));
+  }
+  if (handler === "real") {
+    await cp(join(PROJECT_ROOT, "handler"), join(root, "handler"), { recursive: true });
+    return;
+  }
+  await cp(join(PROJECT_ROOT, "test/fixtures/light-handler"), join(root, "handler"), {
+    recursive: true,
+  });
+  await mkdir(join(root, "weights"));
+  await writeFile(join(root, "weights/model_index.json"), "{}\n");
+}
