@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 
+import type * as Program from "../../index.ts";
 import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
 import type { RecordedProgram } from "../support/mocks.ts";
 import { makePipelineFolder } from "../support/pipeline-folder.ts";
@@ -17,7 +18,7 @@ const MARKS = { "managed-by": "vertex-diffusion", "vertex-diffusion-stack": STAC
 describe("the program with a minimal stack file", () => {
   let program: RecordedProgram;
   let folder: PipelineFolder;
-  let outputs: typeof import("../../index.ts");
+  let outputs: typeof Program;
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
 
   beforeAll(async () => {

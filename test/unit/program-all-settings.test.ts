@@ -1,0 +1,152 @@
+import { rmSync } from "node:fs";
+
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+
+import type * as Program from "../../index.ts";
+import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
+import type { RecordedProgram } from "../support/mocks.ts";
+import { makePipelineFolder } from "../support/pipeline-folder.ts";
+import type { PipelineFolder } from "../support/pipeline-folder.ts";
+import { projectDefaults } from "../support/project-config.ts";
+import { STACK_UID } from "../support/provider-inputs.ts";
+
+const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion";
+const KEY = "projects/my-project/locations/europe-west4/keyRings/r/cryptoKeys/k";
+const LABELS = {
+  team: "art",
+  "managed-by": "vertex-diffusion",
+  "vertex-diffusion-stack": STACK_UID,
+};
+
+/** A stack file that sets everything, during `up`. */
+describe("the program with every setting set", () => {
+  let program: RecordedProgram;
+  let folder: PipelineFolder;
+  let outputs: typeof Program;
+  const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
+
+  beforeAll(async () => {
+    folder = makePipelineFolder();
+    const config = {
+      ...projectDefaults(),
+      "gcp:project": "my-project",
+      "gcp:region": "europe-west4",
+      "vertex-diffusion:container": "prebuilt",
+      "vertex-diffusion:image": "europe-docker.pkg.dev/my-project/images/sd@sha256:00",
+      "vertex-diffusion:machineType": "g2-standard-24",
+      "vertex-diffusion:acceleratorType": "NVIDIA_L4",
+      "vertex-diffusion:acceleratorCount": "2",
+      "vertex-diffusion:minReplicas": "2",
+      "vertex-diffusion:maxReplicas": "5",
+      "vertex-diffusion:targetGpuPercent": "70",
+      "vertex-diffusion:spot": "true",
+      "vertex-diffusion:serviceAccount": "sd@my-project.iam.gserviceaccount.com",
+      "vertex-diffusion:dedicatedEndpoint": "false",
+      "vertex-diffusion:handler": folder.handler,
+      "vertex-diffusion:weights": folder.weights,
+      "vertex-diffusion:env": '{"STEPS":"20"}',
+      "vertex-diffusion:labels": '{"team":"art"}',
+      "vertex-diffusion:bucketName": "my-bucket",
+      "vertex-diffusion:kmsKey": KEY,
+      "vertex-diffusion:forceDestroy": "true",
+      "vertex-diffusion:keepVersions": "7",
+      "vertex-diffusion:uploadTimeoutMinutes": "10",
+      "vertex-diffusion:deployTimeoutMinutes": "90",
+    };
+    program = await recordProgram("prod", config, { preview: false });
+    outputs = await import("../../index.ts");
+    await valueOf(outputs.predictUrl);
+    await valueOf(outputs.deployedModelId);
+  }, LOAD_TIMEOUT_MS);
+
+  afterAll(() => {
+    log.mockRestore();
+    rmSync(`.local/plans/${folder.digest}.json`, { force: true });
+    folder.remove();
+  });
+
+  it("declares as many resources as the minimal stack file: settings never add one", () => {
+    expect(program.resources).toHaveLength(13);
+  });
+
+  it("says that two to five replicas bill", () => {
+    expect(log.mock.calls.flat()).toEqual([
+      "info: [runtime] 2 to 5 replicas of 2 x NVIDIA_L4 on g2-standard-24 in europe-west4, billed from deploy until destroy, also when idle.",
+    ]);
+  });
+
+  it("makes the bucket with the user's name, labels, key and leave to empty it", () => {
+    expect(program.inputsOf("bucket", "gcp:storage/bucket:Bucket")).toStrictEqual({
+      name: "my-bucket",
+      project: "my-project",
+      location: "EUROPE-WEST4",
+      uniformBucketLevelAccess: true,
+      publicAccessPrevention: "enforced",
+      labels: LABELS,
+      forceDestroy: true,
+      encryption: { defaultKmsKeyName: KEY },
+    });
+  });
+
+  it("makes a shared endpoint with the user's labels and key", () => {
+    expect(program.inputsOf("endpoint", "gcp:vertex/aiEndpoint:AiEndpoint")).toStrictEqual({
+      name: "582700971",
+      displayName: "diffusion-prod",
+      description: "Stable Diffusion of stack prod, managed by vertex-diffusion.",
+      project: "my-project",
+      location: "europe-west4",
+      region: "europe-west4",
+      labels: LABELS,
+      dedicatedEndpointEnabled: false,
+      encryptionSpec: { kmsKeyName: KEY },
+    });
+  });
+
+  it("registers the model with the user's image, variables, labels and limit", () => {
+    expect(program.inputsOf("endpoint-model", `${DYNAMIC}:VertexModel`)).toMatchObject({
+      location: "europe-west4",
+      modelId: "diffusion-prod",
+      labels: { team: "art" },
+      artifactUri: `gs://my-bucket/archives/${folder.digest}`,
+      servingSpec: {
+        image: "europe-docker.pkg.dev/my-project/images/sd@sha256:00",
+        env: { STEPS: "20" },
+      },
+      uploadTimeoutSeconds: 600,
+    });
+  });
+
+  it("deploys it with every declared machine, scaling and account setting", () => {
+    expect(program.inputsOf("endpoint-deployment", `${DYNAMIC}:ModelDeployment`)).toMatchObject({
+      machineType: "g2-standard-24",
+      acceleratorType: "NVIDIA_L4",
+      acceleratorCount: 2,
+      minReplicas: 2,
+      maxReplicas: 5,
+      autoscaling: [
+        {
+          metricName: "aiplatform.googleapis.com/prediction/online/accelerator/duty_cycle",
+          target: 70,
+        },
+      ],
+      spot: true,
+      serviceAccount: "sd@my-project.iam.gserviceaccount.com",
+      keepVersions: 7,
+      bucket: "my-bucket",
+      deployTimeoutSeconds: 5400,
+    });
+  });
+
+  it("serves the version that the model registers", () => {
+    const model = program.inputsOf("endpoint-model", `${DYNAMIC}:VertexModel`);
+    const deployment = program.inputsOf("endpoint-deployment", `${DYNAMIC}:ModelDeployment`);
+
+    expect(deployment["versionAlias"]).toBe(model["versionAlias"]);
+  });
+
+  it("predicts at the region's host: a shared endpoint has none of its own", async () => {
+    expect(await valueOf(outputs.predictUrl)).toBe(
+      "https://europe-west4-aiplatform.googleapis.com/v1/projects/my-project/locations/europe-west4/endpoints/582700971:predict",
+    );
+  });
+});
