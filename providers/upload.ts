@@ -60,15 +60,16 @@ export function diff(
 }
 
 export async function create(inputs: ArchiveUploadInputs) {
-  return { id: `gs://${inputs.bucket}/archives`, outs: await reconcile(inputs) };
+  return { id: `gs://${inputs.bucket}/archives`, outs: await reconcile(inputs, null) };
 }
 
 export async function update(
   _id: string,
-  _recorded: ArchiveUploadOutputs,
+  recorded: ArchiveUploadOutputs,
   inputs: ArchiveUploadInputs,
 ) {
-  return { outs: await reconcile(inputs) };
+  const crc32c = recorded.digest === inputs.digest ? recorded.crc32c : null;
+  return { outs: await reconcile(inputs, crc32c) };
 }
 
 /** Observes bucket and object. A bucket that is gone holds no archives; an object that is gone or foreign is drift. */
@@ -146,11 +147,14 @@ function describeDrift(recorded: ArchiveUploadOutputs, file: File | null): strin
   return null;
 }
 
-async function reconcile(inputs: ArchiveUploadInputs): Promise<ArchiveUploadOutputs> {
+async function reconcile(
+  inputs: ArchiveUploadInputs,
+  recordedCrc32c: string | null,
+): Promise<ArchiveUploadOutputs> {
   endWithEngine();
   try {
     const storage = await storageOf(inputs);
-    const file = await retrying(() => ensureObject(storage, inputs));
+    const file = await retrying(() => ensureObject(storage, inputs, recordedCrc32c));
     return plain({
       ...inputs,
       sizeBytes: Number(file.metadata.size ?? 0),
@@ -164,8 +168,15 @@ async function reconcile(inputs: ArchiveUploadInputs): Promise<ArchiveUploadOutp
   }
 }
 
-/** Finds the archive at its digest's name, or builds and sends it. Somebody else's object at that name is refused. */
-async function ensureObject(storage: Storage, inputs: ArchiveUploadInputs): Promise<File> {
+/**
+ * Finds the archive at its digest's name, or builds and sends it. Somebody else's object at that name is refused; one of
+ * ours whose bytes are not those that were recorded is sent again.
+ */
+async function ensureObject(
+  storage: Storage,
+  inputs: ArchiveUploadInputs,
+  recordedCrc32c: string | null,
+): Promise<File> {
   const existing = await findObject(storage, inputs);
   if (existing !== null) {
     const metadata = existing.metadata.metadata;
@@ -174,7 +185,8 @@ async function ensureObject(storage: Storage, inputs: ArchiveUploadInputs): Prom
         `Could not upload the archive: "${objectUri(inputs)}" exists and was not put there by this stack. Delete or move it, or choose another bucketName in the stack file.`,
       );
     }
-    if (metadata[OBJECT_DIGEST_KEY] === inputs.digest) return existing;
+    const isWhole = recordedCrc32c === null || existing.metadata.crc32c === recordedCrc32c;
+    if (metadata[OBJECT_DIGEST_KEY] === inputs.digest && isWhole) return existing;
   }
   const path = await buildArchive(await readPlan(inputs.planPath), inputs.progressUrn);
   const { size } = await stat(path);
