@@ -50,7 +50,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
       `${name}-model-claim`,
       context,
       { kind: "model", modelId },
-      { parent: this },
+      { parent: this, dependsOn: args.artifact },
     );
     const model = new VertexModel(
       `${name}-model`,
@@ -65,7 +65,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         versionAlias,
         uploadTimeoutSeconds: settings.uploadTimeoutSeconds,
       },
-      { parent: this, dependsOn: [modelClaim, args.artifact] },
+      { parent: this, dependsOn: modelClaim },
     );
     const endpoint = new gcp.vertex.AiEndpoint(
       name,
@@ -87,7 +87,8 @@ export class GpuEndpoint extends pulumi.ComponentResource {
       `${name}-deployment-claim`,
       context,
       { kind: "deployment", endpoint: endpoint.id },
-      { parent: this },
+      // After the model: a destroy that finds an unrecorded deployment must undeploy it before the model goes.
+      { parent: this, dependsOn: model },
     );
     const deployment = new ModelDeployment(
       `${name}-deployment`,
@@ -110,7 +111,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         bucket: args.bucketName,
         deployTimeoutSeconds: settings.deployTimeoutSeconds,
       },
-      { parent: this, dependsOn: [deploymentClaim, model] },
+      { parent: this, dependsOn: deploymentClaim },
     );
     this.model = pulumi.interpolate`${model.modelName}@${model.versionId}`;
     this.endpoint = endpoint.id;

@@ -84,8 +84,8 @@ export function readSettings(): Settings {
     kmsKey: config.get("kmsKey") || null,
     forceDestroy: config.requireBoolean("forceDestroy"),
     keepVersions: config.requireNumber("keepVersions"),
-    uploadTimeoutSeconds: config.requireNumber("uploadTimeoutMinutes") * 60,
-    deployTimeoutSeconds: config.requireNumber("deployTimeoutMinutes") * 60,
+    uploadTimeoutSeconds: config.requireNumber("uploadTimeoutSeconds"),
+    deployTimeoutSeconds: config.requireNumber("deployTimeoutSeconds"),
   };
   // What only follows from a missing project or region is not said again in other words.
   const follows = new Set([

@@ -50,8 +50,8 @@ describe("the program with every setting set", () => {
       "vertex-diffusion:kmsKey": KEY,
       "vertex-diffusion:forceDestroy": "true",
       "vertex-diffusion:keepVersions": "7",
-      "vertex-diffusion:uploadTimeoutMinutes": "10",
-      "vertex-diffusion:deployTimeoutMinutes": "90",
+      "vertex-diffusion:uploadTimeoutSeconds": "600",
+      "vertex-diffusion:deployTimeoutSeconds": "5400",
     };
     program = await recordProgram("prod", config, { preview: false });
     outputs = await import("../../index.ts");

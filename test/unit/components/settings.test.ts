@@ -173,8 +173,8 @@ describe("readSettings", () => {
         "projects/my-project/locations/europe-west4/keyRings/r/cryptoKeys/k",
       "vertex-diffusion:forceDestroy": "true",
       "vertex-diffusion:keepVersions": "7",
-      "vertex-diffusion:uploadTimeoutMinutes": "10",
-      "vertex-diffusion:deployTimeoutMinutes": "90",
+      "vertex-diffusion:uploadTimeoutSeconds": "600",
+      "vertex-diffusion:deployTimeoutSeconds": "5400",
     });
 
     expect(settings).toEqual({

@@ -1,0 +1,79 @@
+/** `npm test`: makes ready what the tests need, runs them level by level, and says what each level counted. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { LEVELS, NEEDS_TOOLCHAIN, runLevel } from "./testing/levels.ts";
+import type { Level, LevelResult } from "./testing/levels.ts";
+import { PROJECT_ROOT } from "./toolchain/project.ts";
+import { formatElapsed, terminalReport } from "./toolchain/report.ts";
+import { ensureToolchain } from "./toolchain/toolchain.ts";
+import { UserError, runMain } from "./toolchain/user-error.ts";
+import { checkNode } from "./toolchain/versions.ts";
+
+const HELP = `Usage: npm test [-- LEVEL ...]
+
+Levels: ${LEVELS.join(", ")}. All of them when none is named. The last line is "N passed, N failed".
+CONTRIBUTING.md says what each level proves and what it does not.
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  checkNode();
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { help: { type: "boolean", short: "h", default: false } },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const levels = toLevels(positionals);
+  const env = levels.some((level) => NEEDS_TOOLCHAIN.has(level))
+    ? await toolchainEnvironment()
+    : process.env;
+
+  const results: LevelResult[] = [];
+  for (const level of levels) {
+    process.stderr.write(`\n== ${level} ==\n`);
+    results.push(await runLevel(level, env));
+  }
+  const summary = `${sum(results, "passed")} passed, ${sum(results, "failed")} failed`;
+  process.stdout.write(`\n${results.map(formatResult).join("\n")}\n${summary}\n`);
+  await mkdir(join(PROJECT_ROOT, ".local"), { recursive: true });
+  await writeFile(join(PROJECT_ROOT, ".local/test-results.json"), JSON.stringify(results, null, 2));
+  return sum(results, "failed") === 0 && sum(results, "passed") > 0 ? 0 : 1;
+}
+
+/** Tests use what the toolchain found; the official gcp plugin when it is there, never a download. */
+async function toolchainEnvironment(): Promise<NodeJS.ProcessEnv> {
+  const { pulumi, python } = await ensureToolchain(terminalReport(), { allowDownload: false });
+  return {
+    ...process.env,
+    VERTEX_DIFFUSION_PULUMI: pulumi.root,
+    VERTEX_DIFFUSION_PYTHON: python.python,
+    // Several model servers share the cores: threads that wait for each other make predictions slow.
+    OMP_NUM_THREADS: process.env["OMP_NUM_THREADS"] ?? "1",
+  };
+}
+
+function toLevels(names: readonly string[]): readonly Level[] {
+  if (names.length === 0) return LEVELS;
+  return names.map((name) => {
+    const level = LEVELS.find((known) => known === name);
+    if (level === undefined) {
+      throw new UserError(`There is no test level "${name}". Levels: ${LEVELS.join(", ")}.`);
+    }
+    return level;
+  });
+}
+
+function formatResult({ level, passed, failed, skipped, seconds }: LevelResult): string {
+  const left = skipped === 0 ? "" : `, ${skipped} skipped`;
+  return `${level.padEnd(10)}${passed} of ${passed + failed} passed${left} in ${formatElapsed(seconds * 1000)}`;
+}
+
+function sum(results: readonly LevelResult[], key: "passed" | "failed"): number {
+  return results.reduce((total, result) => total + result[key], 0);
+}
+
+await runMain(() => main(process.argv.slice(2)));

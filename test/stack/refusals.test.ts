@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { StackProject } from "../support/stack-project.ts";
+import { isEmpty } from "../support/cloud-questions.ts";
+
+const CLEAN = {
+  machineType: "n1-standard-8",
+  acceleratorType: "NVIDIA_TESLA_T4",
+  acceleratorCount: null,
+  minReplicas: null,
+  maxReplicas: null,
+  bucketName: null,
+  handler: null,
+  weights: null,
+  emulator: "true",
+};
+
+describe("a preview of what can't be deployed", () => {
+  let stack: StackProject;
+
+  beforeAll(async () => {
+    stack = await StackProject.create();
+  }, 120_000);
+
+  beforeEach(async () => {
+    await stack.set(CLEAN);
+  });
+
+  afterAll(async () => {
+    await stack?.remove();
+  });
+
+  it.each([
+    {
+      what: "an unknown machine",
+      settings: { machineType: "n1-standard-9" },
+      says: 'vertex-diffusion:machineType: "n1-standard-9" is not a machine type',
+    },
+    {
+      what: "a count that the machine does not offer, and min above max",
+      settings: { acceleratorCount: "3", minReplicas: "2", maxReplicas: "1" },
+      says: 'vertex-diffusion:acceleratorCount: 3 x NVIDIA_TESLA_T4 is not offered on "n1-standard-8". Offered: 1, 2, 4.',
+    },
+    {
+      what: "a missing weights folder",
+      settings: { weights: "nowhere" },
+      says: 'vertex-diffusion:weights: the folder "nowhere"',
+    },
+    {
+      what: "a bucket name that Google refuses",
+      settings: { bucketName: "google-pictures" },
+      says: 'vertex-diffusion:bucketName: "google-pictures"',
+    },
+    {
+      what: "a local stack without its emulator's address",
+      settings: {},
+      env: { VERTEX_DIFFUSION_EMULATOR: "" },
+      says: 'This stack says "emulator: true", but VERTEX_DIFFUSION_EMULATOR is not set',
+    },
+    {
+      what: "an emulator that does not run",
+      settings: {},
+      env: { VERTEX_DIFFUSION_EMULATOR: "nowhere/address.json" },
+      says: 'The local Vertex AI is not running: there is no address at "nowhere/address.json"',
+    },
+    {
+      what: "a cloud stack that would reach an emulator",
+      settings: { emulator: "false" },
+      says: "This stack is meant for Google Cloud, but VERTEX_DIFFUSION_EMULATOR points to a local emulator",
+    },
+  ])(
+    "refuses $what in words, without a stack trace and with nothing made",
+    async (row) => {
+      await stack.set(row.settings);
+
+      const { code, output } = await stack.run(["preview"], { ...stack.env, ...row.env });
+
+      expect(code).not.toBe(0);
+      expect(output).toContain(row.says);
+      expect(output).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
+      expect(isEmpty(await stack.cloud())).toBe(true);
+    },
+    120_000,
+  );
+
+  it("refuses a handler folder without handler.py", async () => {
+    await rm(join(stack.root, "handler/handler.py"));
+
+    const { code, output } = await stack.run(["preview"]);
+
+    expect(code).not.toBe(0);
+    expect(output).toContain('vertex-diffusion:handler: the folder "handler"');
+  }, 120_000);
+});
