@@ -5,7 +5,7 @@ import { requireConnection } from "./connection.ts";
 import { endWithEngine } from "./engine.ts";
 import { Code, codeOf, explain, nullIfNotFound } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
-import { accept, waitFor, waitForRunning } from "./operations.ts";
+import { accept, waitFor, waitForEnd, waitForRunning } from "./operations.ts";
 import type { WaitOptions } from "./operations.ts";
 import { isOurs, requireOurs, withMarks, withoutMarks } from "./ownership.ts";
 import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
@@ -183,7 +183,7 @@ async function ensureVersion(
     urn: inputs.progressUrn,
     what: `upload of model "${inputs.modelId}"`,
   };
-  if (pending !== null) await waitFor(client, pending, wait);
+  if (pending !== null) await waitForEnd(client, pending, wait);
   return retrying(async () => {
     await waitForRunning(client, modelName, ["uploadModel", "deleteModel"], wait);
     const found = await client.getModel({ name: modelName }).catch(nullIfNotFound);

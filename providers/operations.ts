@@ -221,10 +221,22 @@ export async function waitForRunning(
   options: WaitOptions,
 ): Promise<void> {
   for (const accepted of await runningUnder(client, parent, kinds)) {
-    try {
-      await waitFor(client, accepted, options);
-    } catch (error) {
-      if (!(error instanceof OperationFailedError)) throw error;
-    }
+    await waitForEnd(client, accepted, options);
+  }
+}
+
+/**
+ * Waits for an operation that somebody else, or an earlier run, left running, whether it ends well or not: what it made
+ * or did not make is seen from the objects, and a failed one must not stop every later run.
+ */
+export async function waitForEnd(
+  client: OperationsOwner,
+  accepted: Accepted,
+  options: WaitOptions,
+): Promise<void> {
+  try {
+    await waitFor(client, accepted, options);
+  } catch (error) {
+    if (!(error instanceof OperationFailedError)) throw error;
   }
 }

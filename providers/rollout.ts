@@ -11,7 +11,7 @@ import type { ModelDeploymentInputs } from "./deployment.ts";
 import { ReconcileError } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
 import { lastSegment, locationOf } from "./names.ts";
-import { accept, waitFor, waitForRunning } from "./operations.ts";
+import { accept, waitFor, waitForEnd, waitForRunning } from "./operations.ts";
 import type { WaitOptions } from "./operations.ts";
 import { deployedDisplayName, requireOurs } from "./ownership.ts";
 import { retrying } from "./retry.ts";
@@ -39,7 +39,7 @@ export async function rollOut(inputs: ModelDeploymentInputs, pending: PendingOpe
     urn: inputs.progressUrn,
     what: `deployment of "${inputs.versionAlias}" to endpoint "${inputs.endpoint}"`,
   };
-  if (pending !== null) await waitFor(client, pending, wait);
+  if (pending !== null) await waitForEnd(client, pending, wait);
   const versionId = await resolveVersion(inputs);
   const deployedModelId = await retrying(async () => {
     await waitForRunning(client, inputs.endpoint, ENDPOINT_OPERATIONS, wait);

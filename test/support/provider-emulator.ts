@@ -8,6 +8,8 @@ import { control, emulatorState, startTestEmulator } from "./emulator.ts";
 export interface ProviderEmulator {
   /** REST base address. */
   readonly rest: string;
+  /** gRPC address, "host:port". */
+  readonly grpc: string;
   state(): Promise<EmulatorState>;
   /** Declares a fault and answers its id. */
   fault(fault: Readonly<Record<string, unknown>>): Promise<string>;
@@ -34,6 +36,7 @@ export async function startProviderEmulator(
   const quotas = await control(address, "GET", "quotas");
   return {
     rest: address.rest,
+    grpc: address.grpc,
     state: () => emulatorState(address),
     fault: async (fault) => {
       const { id } = (await control(address, "POST", "faults", fault)) as { id: string };
@@ -49,7 +52,9 @@ export async function startProviderEmulator(
     calls: async () => {
       const answer = await control(address, "GET", "requests");
       await control(address, "DELETE", "requests");
-      return (answer as { requests: { method: string }[] }).requests.map((one) => one.method);
+      return (answer as { requests: { method: string }[] }).requests.map((one) =>
+        one.method.replace("google.cloud.aiplatform.v1.", ""),
+      );
     },
     setQuotas: async (table) => {
       await control(address, "PUT", "quotas", table);
