@@ -8,7 +8,9 @@ function forbidImports(files, groups, message) {
     rules: {
       "@typescript-eslint/no-restricted-imports": [
         "error",
-        { patterns: [{ group: groups, message, allowTypeImports: files.includes("components/**") }] },
+        {
+          patterns: [{ group: groups, message, allowTypeImports: files.includes("components/**") }],
+        },
       ],
     },
   };
@@ -25,7 +27,10 @@ export default tseslint.config(
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/no-misused-promises": "error",
       "@typescript-eslint/consistent-type-imports": "error",
-      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
+      "@typescript-eslint/no-unused-vars": [
+        "error",
+        { argsIgnorePattern: "^_", varsIgnorePattern: "^_" },
+      ],
       "@typescript-eslint/no-explicit-any": "error",
       eqeqeq: "error",
     },
