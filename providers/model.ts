@@ -188,7 +188,7 @@ async function ensureVersion(
     await waitForRunning(client, modelName, ["uploadModel", "deleteModel"], wait);
     const found = await client.getModel({ name: modelName }).catch(nullIfNotFound);
     if (found !== null) {
-      requireOurs(`model "${modelName}"`, found[0].labels, inputs.stackUid, "modelId");
+      requireOurs(`model "${modelName}"`, found[0].labels, inputs.stackUid);
     }
     const versions = await listVersions(client, modelName);
     const existing = versionWithAlias(versions, inputs.versionAlias);

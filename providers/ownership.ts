@@ -42,11 +42,10 @@ export function requireOurs(
   what: string,
   labels: Labels | null | undefined,
   stackUid: string,
-  setting: string,
 ): void {
   if (isOurs(labels, stackUid)) return;
   throw new ReconcileError(
-    `Could not use ${what}: it belongs to ${ownerOf(labels)}. Choose another ${setting} in the stack file, or delete it by hand if nobody needs it.`,
+    `Could not use ${what}: it belongs to ${ownerOf(labels)}. Its id is made from the stack's name: use another stack name, or delete it by hand if nobody needs it.`,
   );
 }
 

@@ -78,7 +78,7 @@ async function observeOurs(
       `Could not deploy: endpoint "${name}" does not exist. Run "up" again; it is made first.`,
     );
   }
-  requireOurs(`endpoint "${name}"`, endpoint.labels, stackUid, "endpoint");
+  requireOurs(`endpoint "${name}"`, endpoint.labels, stackUid);
   const foreign = endpoint.foreign[0];
   if (foreign !== undefined) {
     throw new ReconcileError(

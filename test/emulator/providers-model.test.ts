@@ -1,12 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 
 import * as claim from "../../providers/claim.ts";
-import type { PendingOperation } from "../../providers/errors.ts";
 import * as model from "../../providers/model.ts";
 import type { VertexModelInputs, VertexModelOutputs } from "../../providers/model.ts";
 import { makeBucket, putObject } from "../support/bucket.ts";
 import { rejectionOf, startProviderEmulator } from "../support/provider-emulator.ts";
-import type { ProviderEmulator } from "../support/provider-emulator.ts";
+import type { PartialFailure, ProviderEmulator } from "../support/provider-emulator.ts";
 import { MODEL, OTHER_UID, STACK_UID, modelInputs } from "../support/provider-inputs.ts";
 import { vertexClients } from "../support/vertex-clients.ts";
 import type { VertexClients } from "../support/vertex-clients.ts";
@@ -67,13 +66,6 @@ async function refreshed(recorded: VertexModelOutputs): Promise<VertexModelOutpu
   const { props } = await model.read(MODEL, recorded);
   if (props === undefined) throw new Error("read found nothing");
   return props;
-}
-
-/** What the engine records of a change whose end was not seen. */
-interface PartialFailure {
-  readonly id: string;
-  readonly properties: VertexModelOutputs & { readonly pending: PendingOperation };
-  readonly reasons: readonly string[];
 }
 
 describe("VertexModel on the local Vertex AI", () => {
@@ -228,7 +220,7 @@ describe("VertexModel on the local Vertex AI", () => {
     const error = await rejectionOf(model.create(FIRST));
 
     expect(error.message).toBe(
-      `Could not use model "${MODEL}": it belongs to stack ${OTHER_UID} of vertex-diffusion. Choose another modelId in the stack file, or delete it by hand if nobody needs it.`,
+      `Could not use model "${MODEL}": it belongs to stack ${OTHER_UID} of vertex-diffusion. Its id is made from the stack's name: use another stack name, or delete it by hand if nobody needs it.`,
     );
     expect(await changingCalls()).toEqual([]);
   });
@@ -258,10 +250,13 @@ describe("VertexModel on the local Vertex AI", () => {
 describe("an upload that outlives its deadline", () => {
   const impatient = modelInputs({ uploadTimeoutSeconds: 1 });
 
-  async function leaveRunning(): Promise<{ fault: string; failure: PartialFailure }> {
+  async function leaveRunning(): Promise<{
+    fault: string;
+    failure: PartialFailure<VertexModelOutputs>;
+  }> {
     const fault = await emulator.fault({ method: "UploadModel", hold: true });
     const error: unknown = await rejectionOf(model.create(impatient));
-    return { fault, failure: error as PartialFailure };
+    return { fault, failure: error as PartialFailure<VertexModelOutputs> };
   }
 
   it("is a partial failure that keeps id, inputs and the operation", async () => {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import type { EmulatorOptions } from "../../emulator/server.ts";
 import type { EmulatorState } from "../../emulator/state.ts";
+import type { PendingOperation } from "../../providers/errors.ts";
 import { control, emulatorState, startTestEmulator } from "./emulator.ts";
 
 /** An emulator that the reconcilers of this process talk to. */
@@ -67,6 +68,13 @@ export async function startProviderEmulator(
     },
     stop: () => emulator.stop(),
   };
+}
+
+/** What the engine records of a change whose end was not seen. */
+export interface PartialFailure<Outputs> {
+  readonly id: string;
+  readonly properties: Outputs & { readonly pending: PendingOperation };
+  readonly reasons: readonly string[];
 }
 
 /** The error that a call rejects with. Throws when it does not. */

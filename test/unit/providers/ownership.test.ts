@@ -49,9 +49,7 @@ describe("marks in labels", () => {
 
 describe("requireOurs", () => {
   it("passes what bears this stack's mark", () => {
-    expect(() =>
-      requireOurs('model "m"', withMarks({}, STACK_UID), STACK_UID, "modelId"),
-    ).not.toThrow();
+    expect(() => requireOurs('model "m"', withMarks({}, STACK_UID), STACK_UID)).not.toThrow();
   });
 
   it.each<{ owner: string; labels: Labels | undefined }>([
@@ -61,13 +59,13 @@ describe("requireOurs", () => {
     },
     { owner: "nobody that vertex-diffusion knows (it bears no mark)", labels: { team: "art" } },
     { owner: "nobody that vertex-diffusion knows (it bears no mark)", labels: undefined },
-  ])("refuses a thing of $owner, naming it and the setting", ({ owner, labels }) => {
-    const refuse = () => requireOurs('model "m"', labels, STACK_UID, "modelId");
+  ])("refuses a thing of $owner, naming it and the way out", ({ owner, labels }) => {
+    const refuse = () => requireOurs('model "m"', labels, STACK_UID);
 
     expect(ownerOf(labels)).toBe(owner);
     expect(refuse).toThrow(ReconcileError);
     expect(refuse).toThrow(
-      `Could not use model "m": it belongs to ${owner}. Choose another modelId in the stack file, or delete it by hand if nobody needs it.`,
+      `Could not use model "m": it belongs to ${owner}. Its id is made from the stack's name: use another stack name, or delete it by hand if nobody needs it.`,
     );
   });
 });
