@@ -1,0 +1,119 @@
+import { Storage } from "@google-cloud/storage";
+import { PassThroughClient } from "google-auth-library";
+
+import * as model from "../../providers/model.ts";
+import { makeBucket } from "./bucket.ts";
+import { packLightArchive } from "./light-archive.ts";
+import { startProviderEmulator } from "./provider-emulator.ts";
+import type { ProviderEmulator } from "./provider-emulator.ts";
+import { ENDPOINT, STACK_UID, modelInputs } from "./provider-inputs.ts";
+import { torchServePython } from "./torchserve-python.ts";
+import { vertexClients } from "./vertex-clients.ts";
+import type { VertexClients } from "./vertex-clients.ts";
+
+/** A deploy starts a real TorchServe: longest time of a test with a few of them, milliseconds. */
+export const DEPLOY_TIMEOUT_MS = 180_000;
+
+const BUCKET = "test-bucket";
+
+/** Aliases of the three versions; the third one's handler fails when it is loaded. */
+export const ALIASES = {
+  one: "sha-000000000001",
+  two: "sha-000000000002",
+  broken: "sha-000000000003",
+} as const;
+
+/** The calls of Vertex AI that change something. */
+export function changing(calls: readonly string[]): string[] {
+  return calls.filter((call) =>
+    /Service\.(Upload|Update|Delete|Merge|Deploy|Undeploy|Mut)/.test(call),
+  );
+}
+
+/** Bucket, three versions of the stack's model and its endpoint, with nothing deployed. */
+export interface DeploymentScene {
+  readonly emulator: ProviderEmulator;
+  /** Google's own clients: the hand that changes things behind the reconcilers' back. */
+  readonly google: VertexClients;
+  readonly storage: Storage;
+  /** The endpoint as the emulator holds it. */
+  endpoint(): Promise<{
+    readonly displayNames: string[];
+    readonly ids: string[];
+    readonly trafficSplit: Readonly<Record<string, number>>;
+  }>;
+  /** Aliases of the model's versions, by number. */
+  versions(): Promise<Record<string, readonly string[]>>;
+  makeEndpoint(stackUid?: string): Promise<void>;
+  deleteEndpoint(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function setDeploymentScene(): Promise<DeploymentScene> {
+  const emulator = await startProviderEmulator({ python: torchServePython() });
+  const google = vertexClients(emulator.grpc);
+  const storage = new Storage({
+    apiEndpoint: emulator.rest,
+    projectId: "local-project",
+    authClient: new PassThroughClient(),
+  });
+  const scene: DeploymentScene = {
+    emulator,
+    google,
+    storage,
+    endpoint: async () => {
+      const [endpoint] = (await emulator.state()).endpoints;
+      if (endpoint === undefined) throw new Error("there is no endpoint");
+      const { deployedModels, trafficSplit } = endpoint;
+      return {
+        displayNames: deployedModels.map((one) => one.displayName),
+        ids: deployedModels.map((one) => one.id),
+        trafficSplit,
+      };
+    },
+    versions: async () => {
+      const { models } = await emulator.state();
+      const all = models.flatMap((one) => one.versions);
+      return Object.fromEntries(all.map((version) => [version.versionId, version.aliases]));
+    },
+    makeEndpoint: async (stackUid = STACK_UID) => {
+      const [operation] = await google.endpoints.createEndpoint({
+        parent: ENDPOINT.replace(/\/endpoints.*/, ""),
+        endpointId: "123456789",
+        endpoint: {
+          displayName: "diffusion-test",
+          labels: { "managed-by": "vertex-diffusion", "vertex-diffusion-stack": stackUid },
+        },
+      });
+      await operation.promise();
+    },
+    deleteEndpoint: async () => {
+      const [operation] = await google.endpoints.deleteEndpoint({ name: ENDPOINT });
+      await operation.promise();
+    },
+    stop: async () => {
+      await google.close();
+      await emulator.stop();
+    },
+  };
+  await makeBucket(emulator.rest, BUCKET);
+  await registerVersions(storage);
+  await scene.makeEndpoint();
+  return scene;
+}
+
+async function registerVersions(storage: Storage): Promise<void> {
+  const archive = await packLightArchive();
+  const broken = await packLightArchive({ failAtLoad: true });
+  for (const [name, versionAlias] of Object.entries(ALIASES)) {
+    await storage
+      .bucket(BUCKET)
+      .file(`archives/${name}/model.mar`)
+      .save(name === "broken" ? broken : archive, {
+        resumable: false,
+        metadata: { metadata: { "vertex-diffusion-stack": STACK_UID } },
+      });
+    const artifactUri = `gs://${BUCKET}/archives/${name}`;
+    await model.create(modelInputs({ artifactUri, versionAlias }));
+  }
+}
