@@ -1,0 +1,38 @@
+import { describe, expect, it } from "@jest/globals";
+
+import { rolloutNotice } from "../../../providers/deployment.ts";
+import { deploymentInputs } from "../../support/provider-inputs.ts";
+
+const RECORDED = deploymentInputs();
+
+describe("rolloutNotice", () => {
+  it("names old and new of everything that needs a rollout", () => {
+    const wanted = deploymentInputs({
+      machineType: "g2-standard-8",
+      acceleratorType: "NVIDIA_L4",
+      serviceAccount: "sd@p.iam.gserviceaccount.com",
+    });
+
+    expect(rolloutNotice(RECORDED, wanted)).toBe(
+      "rolls out machineType n1-standard-8 -> g2-standard-8, acceleratorType NVIDIA_TESLA_T4 -> NVIDIA_L4, serviceAccount none -> sd@p.iam.gserviceaccount.com: old and new run side by side, both billed, until the new one answers",
+    );
+  });
+
+  it.each([
+    { case: "nothing changes", wanted: deploymentInputs() },
+    {
+      case: "only what changes in place does",
+      wanted: deploymentInputs({ minReplicas: 2, maxReplicas: 4, keepVersions: 1 }),
+    },
+  ])("says nothing when $case", ({ wanted }) => {
+    expect(rolloutNotice(RECORDED, wanted)).toBeNull();
+  });
+
+  it("says that it deploys again when what was deployed is gone", () => {
+    const gone = { ...RECORDED, versionAlias: "" };
+
+    expect(rolloutNotice(gone, RECORDED)).toBe(
+      "deploys sha-000000000001 again: nothing is deployed",
+    );
+  });
+});
