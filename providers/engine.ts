@@ -15,11 +15,22 @@ function engineAddress(): string | undefined {
 
 let client: InstanceType<typeof enginerpc.EngineClient> | undefined;
 
+/** Shortest time between two progress lines of one resource: without a terminal each one is a line of the log. */
+const PROGRESS_INTERVAL_MS = 1_000;
+const shownAt = new Map<string, number>();
+
 /**
- * Shows a line in the resource's Info column while its step runs. Without a URN or an engine it does nothing; a lost line
- * is no failure.
+ * Shows a line in the resource's Info column while its step runs, at most one a second. Without a URN or an engine it does
+ * nothing; a lost line is no failure.
  */
 export function showProgress(urn: string | undefined, line: string): void {
+  if (
+    urn === undefined ||
+    performance.now() - (shownAt.get(urn) ?? -Infinity) < PROGRESS_INTERVAL_MS
+  ) {
+    return;
+  }
+  shownAt.set(urn, performance.now());
   log(urn, line, true);
 }
 

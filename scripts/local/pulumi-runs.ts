@@ -31,7 +31,11 @@ function spawned(args: readonly string[], stdio: "inherit" | "pipe"): Promise<En
   return new Promise<Ended>((resolve, reject) => {
     const child = spawn(process.execPath, ["scripts/pulumi.ts", ...args], {
       cwd: PROJECT_ROOT,
-      stdio: ["ignore", stdio === "pipe" ? "pipe" : process.stderr, stdio],
+      // On a terminal the CLI draws its live table only when it has the keyboard too.
+      stdio:
+        stdio === "pipe"
+          ? ["ignore", "pipe", "pipe"]
+          : [process.stdin.isTTY ? "inherit" : "ignore", process.stderr, "inherit"],
     });
     let stdout = "";
     let stderr = "";

@@ -50,13 +50,14 @@ export function formatTable(summary: Summary): string {
   return rows.map(([name = "", value]) => `${name.padEnd(15)}${value}`).join("\n");
 }
 
-/** One line: what was real in this run and what stood in for it. */
+/** What was real in this run and what stood in for it. */
 export async function formatReality(plugin: GcpPlugin): Promise<string> {
   const pulumi = await pinnedPulumiVersion();
   const torchserve = await pinnedTorchServe();
   const standIn =
     plugin.kind === "stand-in" ? `, a small gcp plugin for the official one (${plugin.why})` : "";
-  return `Real: Pulumi engine ${pulumi}, model.mar, TorchServe ${torchserve}. Stood in: a local Vertex AI and Cloud Storage, the CPU for the GPU${standIn}.`;
+  return `Real: Pulumi engine ${pulumi}, model.mar, TorchServe ${torchserve}.
+Stood in: a local Vertex AI and Cloud Storage, the CPU for the GPU${standIn}.`;
 }
 
 async function pinnedTorchServe(): Promise<string> {

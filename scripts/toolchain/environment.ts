@@ -37,6 +37,9 @@ export interface CloudEnvironmentOptions {
 /** A port that nothing listens on: what must stay on this machine fails there at once. */
 const CLOSED_PROXY = "http://127.0.0.1:9";
 
+/** Local operations take seconds, so their end is asked for more often than Google's. */
+const LOCAL_POLL_MS = "500";
+
 const LOOPBACK = "127.0.0.1,localhost,::1";
 
 /** Pulumi's closure serializer loads every module of Node's, each experimental one with a warning. */
@@ -66,6 +69,7 @@ const EMULATOR_VARIABLES = [
   "PULUMI_GCP_SKIP_REGION_VALIDATION",
   "STORAGE_EMULATOR_HOST",
   "VERTEX_DIFFUSION_EMULATOR",
+  "VERTEX_DIFFUSION_POLL_MS",
 ] as const;
 
 /** What `localEnvironment` sets of Pulumi's own: dropped when a cloud command starts inside of it. */
@@ -113,6 +117,7 @@ export function localEnvironment(options: LocalEnvironmentOptions): NodeJS.Proce
     PULUMI_HOME: paths.home,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     VERTEX_DIFFUSION_EMULATOR: paths.emulatorAddress,
+    VERTEX_DIFFUSION_POLL_MS: LOCAL_POLL_MS,
   };
   // Engine, providers and emulator talk over loopback; Node's gRPC would ask a proxy even for that.
   for (const name of ["NO_PROXY", "no_proxy"]) {

@@ -37,6 +37,7 @@ describe("localEnvironment", () => {
       PULUMI_SKIP_UPDATE_CHECK: "true",
       PULUMI_STACK: "local",
       VERTEX_DIFFUSION_EMULATOR: "/project/.local/emulator/address.json",
+      VERTEX_DIFFUSION_POLL_MS: "500",
       no_proxy: "127.0.0.1,localhost,::1",
     });
   });
