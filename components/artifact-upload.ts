@@ -21,11 +21,11 @@ export class ArtifactUpload extends pulumi.ComponentResource {
   constructor(name: string, args: ArtifactUploadArgs, opts?: pulumi.ComponentResourceOptions) {
     super("vertex-diffusion:index:ArtifactUpload", name, {}, opts);
     const { stack, archive } = args;
-    const { emulator, stackUid, project, region } = stack;
+    const { emulator, stackUid, project } = stack;
     const bucket = pulumi.output(args.bucketName);
     const claim = new Claim(
       `${name}-claim`,
-      { emulator, stackUid, project, location: region },
+      { emulator, stackUid, project },
       { kind: "archives", bucket },
       { parent: this },
     );

@@ -41,22 +41,25 @@ export class GpuEndpoint extends pulumi.ComponentResource {
     super("vertex-diffusion:index:GpuEndpoint", name, {}, opts);
     const { stack, settings } = args;
     const { emulator, stackUid, project, region } = stack;
-    const context = { emulator, stackUid, project, location: region };
+    const context = { emulator, stackUid, project };
     const modelId = modelIdOf(settings.stack);
+    const modelName = `projects/${project}/locations/${region}/models/${modelId}`;
     const servingSpec = toServingSpec(settings);
     const versionAlias = versionAliasOf(args.archive.digest, servingSpec);
 
     const modelClaim = new Claim(
       `${name}-model-claim`,
       context,
-      { kind: "model", modelId },
+      { kind: "model", modelName },
       { parent: this, dependsOn: args.artifact },
     );
     const model = new VertexModel(
       `${name}-model`,
       {
         ...context,
+        location: region,
         modelId,
+        modelName,
         displayName: modelId,
         description: `Stable Diffusion of stack ${settings.stack}, managed by vertex-diffusion.`,
         labels: stack.labels,
@@ -97,7 +100,8 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         stackUid,
         project,
         endpoint: endpoint.id,
-        modelName: `projects/${project}/locations/${region}/models/${modelId}`,
+        // By the model's own output: when the model is replaced, its deployment must be deleted before it.
+        modelName: model.modelName,
         versionAlias,
         machineType: settings.machineType,
         acceleratorType: settings.acceleratorType,

@@ -33,7 +33,8 @@ export class ModelBucket extends pulumi.ComponentResource {
         forceDestroy: args.forceDestroy,
         ...(args.kmsKey === null ? {} : { encryption: { defaultKmsKeyName: args.kmsKey } }),
       },
-      { parent: this },
+      // Its name is chosen, so the old one must be gone before a new one of that name is made.
+      { parent: this, deleteBeforeReplace: true },
     );
     this.bucketName = bucket.name;
     this.registerOutputs({ bucketName: this.bucketName });

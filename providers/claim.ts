@@ -15,22 +15,20 @@ export type ClaimInputs = {
   readonly emulator: boolean;
   readonly stackUid: string;
   readonly project: string;
-  readonly location: string;
 } & ClaimTarget;
 
 export type ClaimTarget =
   | { readonly kind: "archives"; readonly bucket: string }
-  | { readonly kind: "model"; readonly modelId: string }
+  | { readonly kind: "model"; readonly modelName: string }
   | { readonly kind: "deployment"; readonly endpoint: string };
 
 interface ClaimFields {
   emulator: boolean;
   stackUid: string;
   project: string;
-  location: string;
   kind: string;
   bucket: string;
-  modelId: string;
+  modelName: string;
   endpoint: string;
 }
 
@@ -38,10 +36,9 @@ export const effects: EffectTable<ClaimFields> = {
   emulator: "none",
   stackUid: "replace",
   project: "replace",
-  location: "replace",
   kind: "replace",
   bucket: "replace",
-  modelId: "replace",
+  modelName: "replace",
   endpoint: "replace",
 };
 

@@ -56,7 +56,7 @@ export const effects: EffectTable<ModelDeploymentInputs> = {
   stackUid: "replace",
   project: "none",
   endpoint: "replace",
-  modelName: "update",
+  modelName: "replace",
   versionAlias: "update",
   machineType: "update",
   acceleratorType: "update",

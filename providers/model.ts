@@ -5,6 +5,7 @@ import { requireConnection } from "./connection.ts";
 import { endWithEngine } from "./engine.ts";
 import { Code, codeOf, explain, nullIfNotFound } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
+import { locationOf } from "./names.ts";
 import { accept, waitFor, waitForEnd, waitForRunning } from "./operations.ts";
 import type { WaitOptions } from "./operations.ts";
 import { isOurs, requireOurs, withMarks, withoutMarks } from "./ownership.ts";
@@ -26,6 +27,8 @@ export interface VertexModelInputs {
   readonly location: string;
   /** Chosen id of the model: up to 63 of [a-z0-9_-], first no digit or hyphen. */
   readonly modelId: string;
+  /** projects/P/locations/L/models/M: an input, so that previews know it. */
+  readonly modelName: string;
   readonly displayName: string;
   readonly description: string;
   /** The user's labels; this stack's marks are added. */
@@ -42,8 +45,6 @@ export interface VertexModelInputs {
 }
 
 export interface VertexModelOutputs extends VertexModelInputs, Reconciled {
-  /** projects/P/locations/L/models/M. */
-  readonly modelName: string;
   /** Version number that Google gave, "3"; empty when the version is gone. */
   readonly versionId: string;
 }
@@ -54,6 +55,7 @@ export const effects: EffectTable<VertexModelInputs> = {
   project: "replace",
   location: "replace",
   modelId: "replace",
+  modelName: "replace",
   displayName: "update",
   description: "update",
   labels: "update",
@@ -74,7 +76,7 @@ export function diff(
 }
 
 export async function create(inputs: VertexModelInputs) {
-  return { id: modelNameOf(inputs), outs: await reconcile(inputs, null) };
+  return { id: inputs.modelName, outs: await reconcile(inputs, null) };
 }
 
 export async function update(_id: string, recorded: VertexModelOutputs, inputs: VertexModelInputs) {
@@ -113,18 +115,15 @@ export async function remove(_id: string, recorded: VertexModelOutputs): Promise
 }
 
 /** What identifies a stack's model: enough to sweep it when the engine never recorded it. */
-export type ModelTarget = Pick<
-  VertexModelInputs,
-  "emulator" | "stackUid" | "project" | "location" | "modelId"
->;
+export type ModelTarget = Pick<VertexModelInputs, "emulator" | "stackUid" | "modelName">;
 
 /** Deletes the model with all its versions when it bears this stack's mark. Gone already is success. */
 export async function deleteModelOf(target: ModelTarget): Promise<void> {
   endWithEngine();
-  const name = modelNameOf(target);
-  const wait = { timeoutMs: DELETE_TIMEOUT_MS, what: `deletion of model "${target.modelId}"` };
+  const name = target.modelName;
+  const wait = { timeoutMs: DELETE_TIMEOUT_MS, what: `deletion of model "${name}"` };
   try {
-    const client = await modelClient(requireConnection(target.emulator), target.location);
+    const client = await modelClient(requireConnection(target.emulator), locationOf(name));
     await retrying(async () => {
       await waitForRunning(client, name, ["uploadModel", "deleteModel"], wait);
       const found = await client.getModel({ name }).catch(nullIfNotFound);
@@ -140,27 +139,22 @@ export async function deleteModelOf(target: ModelTarget): Promise<void> {
 
 const DELETE_TIMEOUT_MS = 30 * 60_000;
 
-export function modelNameOf(target: Pick<ModelTarget, "project" | "location" | "modelId">): string {
-  return `projects/${target.project}/locations/${target.location}/models/${target.modelId}`;
-}
-
 async function reconcile(
   inputs: VertexModelInputs,
   pending: PendingOperation | null,
 ): Promise<VertexModelOutputs> {
   endWithEngine();
-  const modelName = modelNameOf(inputs);
+  const { modelName } = inputs;
   const outputs = {
     ...inputs,
-    modelName,
     versionId: "",
     schema: SCHEMA,
     pending: null,
     drift: null,
   };
   try {
-    const versionId = await ensureVersion(inputs, modelName, pending);
-    await ensureDescription(inputs, modelName);
+    const versionId = await ensureVersion(inputs, pending);
+    await ensureDescription(inputs);
     return plain({ ...outputs, versionId });
   } catch (error) {
     throw asPartialFailure(
@@ -174,9 +168,9 @@ async function reconcile(
 /** Finds the version of this serving spec, or waits for the upload that makes it, or uploads it. Returns its number. */
 async function ensureVersion(
   inputs: VertexModelInputs,
-  modelName: string,
   pending: PendingOperation | null,
 ): Promise<string> {
+  const { modelName } = inputs;
   const client = await modelClient(requireConnection(inputs.emulator), inputs.location);
   const wait: WaitOptions = {
     timeoutMs: inputs.uploadTimeoutSeconds * 1000,
@@ -204,7 +198,8 @@ async function ensureVersion(
 }
 
 /** Display name, description and labels belong to the model, not to a version: they change in place. */
-async function ensureDescription(inputs: VertexModelInputs, name: string): Promise<void> {
+async function ensureDescription(inputs: VertexModelInputs): Promise<void> {
+  const name = inputs.modelName;
   const client = await modelClient(requireConnection(inputs.emulator), inputs.location);
   const [model] = await client.getModel({ name });
   const wanted = {

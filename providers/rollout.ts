@@ -109,13 +109,14 @@ async function ensureDeployed(
   );
 }
 
-/** DeployModelRequest: beside what serves already and without traffic; the first one gets all of it. */
+/** DeployModelRequest: without traffic beside what serves already; with all of it where nothing does. */
 export function toDeployRequest(
   inputs: ModelDeploymentInputs,
   versionId: string,
   endpoint: ObservedEndpoint,
 ) {
-  const first = endpoint.ours.length === 0;
+  const { trafficSplit } = endpoint;
+  const served = Object.values(trafficSplit).reduce((sum, share) => sum + share, 0) === 100;
   return {
     endpoint: inputs.endpoint,
     deployedModel: {
@@ -143,7 +144,7 @@ export function toDeployRequest(
         spot: inputs.spot,
       },
     },
-    trafficSplit: first ? { "0": 100 } : { ...endpoint.trafficSplit, "0": 0 },
+    trafficSplit: served ? { ...trafficSplit, "0": 0 } : { "0": 100 },
   };
 }
 

@@ -11,13 +11,12 @@ export interface ClaimContext {
   readonly emulator: boolean;
   readonly stackUid: pulumi.Input<string>;
   readonly project: string;
-  readonly location: string;
 }
 
 /** What it sweeps at destroy: archives of a bucket, a model, or an endpoint's deployments. */
 export type ClaimSubject =
   | { readonly kind: "archives"; readonly bucket: pulumi.Input<string> }
-  | { readonly kind: "model"; readonly modelId: string }
+  | { readonly kind: "model"; readonly modelName: string }
   | { readonly kind: "deployment"; readonly endpoint: pulumi.Input<string> };
 
 /**

@@ -24,7 +24,7 @@ export class VertexModel extends pulumi.dynamic.Resource {
     opts?: pulumi.CustomResourceOptions,
   ) {
     const progressUrn = progressUrnOf("VertexModel", name, opts?.parent);
-    const outputs = { modelName: undefined, versionId: undefined };
+    const outputs = { versionId: undefined };
     super(
       provider,
       name,

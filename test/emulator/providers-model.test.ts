@@ -360,15 +360,8 @@ describe("deleting a VertexModel", () => {
   });
 
   it("is done by the claim for an upload that the engine never recorded", async () => {
-    const { emulator: local, stackUid, project, location, modelId } = FIRST;
-    const inputs = {
-      emulator: local,
-      stackUid,
-      project,
-      location,
-      kind: "model",
-      modelId,
-    } as const;
+    const { emulator: local, stackUid, project, modelName } = FIRST;
+    const inputs = { emulator: local, stackUid, project, kind: "model", modelName } as const;
     const { id, outs } = await claim.create(inputs);
     await created();
 

@@ -123,9 +123,34 @@ describe("the life of a stack", () => {
     ]);
   }, 180_000);
 
+  it("moves to another region in order: undeployed and deleted there, then made and deployed here", async () => {
+    await control(stack.emulator.address, "DELETE", "requests");
+    await stack.set({}, "us-east1");
+
+    await stack.up();
+
+    const calls = await mutatingCalls(stack.emulator.address);
+    const first = (method: string) => calls.indexOf(method);
+    expect(first("EndpointService.UndeployModel")).toBeLessThan(first("ModelService.DeleteModel"));
+    expect(first("EndpointService.UndeployModel")).toBeLessThan(
+      first("EndpointService.DeleteEndpoint"),
+    );
+    expect(first("ModelService.DeleteModel")).toBeLessThan(first("EndpointService.DeployModel"));
+    const cloud = await stack.cloud();
+    expect([...cloud.models, ...cloud.endpoints].map(({ name }) => name.split("/")[3])).toEqual([
+      "us-east1",
+      "us-east1",
+    ]);
+    expect(deployedModels(cloud)).toHaveLength(1);
+    expect(await stack.preview("--expect-no-changes")).toMatch(/^ *14 unchanged$/m);
+  }, 240_000);
+
   it("replaces the endpoint in order: undeploy, delete, create, deploy", async () => {
     await control(stack.emulator.address, "DELETE", "requests");
-    await stack.set({ kmsKey: "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k" });
+    await stack.set(
+      { kmsKey: "projects/p/locations/us-east1/keyRings/r/cryptoKeys/k" },
+      "us-east1",
+    );
 
     await stack.up();
 

@@ -72,14 +72,7 @@ function answerOf(type: string, name: string, inputs: Record<string, unknown>) {
     case `${DYNAMIC}ArchiveUpload`:
       return { id: "gs://bucket/archives", state: { ...inputs, sizeBytes: 4096 } };
     case `${DYNAMIC}VertexModel`:
-      return {
-        id: "model",
-        state: {
-          ...inputs,
-          modelName: `projects/my-project/locations/${inputs["location"]}/models/${inputs["modelId"]}`,
-          versionId: "3",
-        },
-      };
+      return { id: "model", state: { ...inputs, versionId: "3" } };
     case `${DYNAMIC}ModelDeployment`:
       return { id: "endpoint", state: { ...inputs, deployedModelId: "1234567890" } };
     case "gcp:vertex/aiEndpoint:AiEndpoint":

@@ -32,6 +32,7 @@ export function modelInputs(changes: Partial<VertexModelInputs> = {}): VertexMod
     project: "local-project",
     location: "us-central1",
     modelId: "diffusion-test",
+    modelName: MODEL,
     displayName: "diffusion-test",
     description: "Stable Diffusion of stack test.",
     labels: { team: "art" },

@@ -125,6 +125,7 @@ describe("the program with a minimal stack file", () => {
       project: "my-project",
       location: "us-central1",
       modelId: "diffusion-dev",
+      modelName: "projects/my-project/locations/us-central1/models/diffusion-dev",
       displayName: "diffusion-dev",
       description: "Stable Diffusion of stack dev, managed by vertex-diffusion.",
       labels: {},
@@ -172,14 +173,19 @@ describe("the program with a minimal stack file", () => {
       name: "artifact-claim",
       subject: { kind: "archives", bucket: "my-project-diffusion-dev" },
     },
-    { name: "endpoint-model-claim", subject: { kind: "model", modelId: "diffusion-dev" } },
+    {
+      name: "endpoint-model-claim",
+      subject: {
+        kind: "model",
+        modelName: "projects/my-project/locations/us-central1/models/diffusion-dev",
+      },
+    },
     { name: "endpoint-deployment-claim", subject: { kind: "deployment", endpoint: ENDPOINT } },
   ])("$name knows what to sweep at destroy", ({ name, subject }) => {
     expect(program.inputsOf(name, `${DYNAMIC}:Claim`)).toStrictEqual({
       emulator: false,
       stackUid: STACK_UID,
       project: "my-project",
-      location: "us-central1",
       ...subject,
     });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { modelNameOf, toUploadRequest } from "../../../providers/model.ts";
+import { toUploadRequest } from "../../../providers/model.ts";
 import { STACK_UID, modelInputs } from "../../support/provider-inputs.ts";
 
 const MARKED = {
@@ -34,7 +34,7 @@ describe("toUploadRequest", () => {
   it("makes a new version of a model that exists, without an id of its own", () => {
     const inputs = modelInputs();
 
-    const request = toUploadRequest(inputs, modelNameOf(inputs));
+    const request = toUploadRequest(inputs, inputs.modelName);
 
     expect(request).toHaveProperty(
       "parentModel",
