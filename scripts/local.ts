@@ -43,6 +43,12 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   const report = options.json ? silentReport : terminalReport();
+  const stack = localStackOf(options.env);
+  if (stack !== "local") {
+    for (const difference of await writeLocalTwin(options.env ?? "")) {
+      report.note(`differs from Pulumi.${options.env}.yaml: ${difference}`);
+    }
+  }
   const toolchain = await ensureToolchain(report);
   await ensureTinyPipeline(toolchain.python.python, report);
   const address = await ensureEmulator(
@@ -50,12 +56,6 @@ async function main(args: readonly string[]): Promise<void> {
     report,
   );
 
-  const stack = localStackOf(options.env);
-  if (stack !== "local") {
-    for (const difference of await writeLocalTwin(options.env ?? "")) {
-      report.note(`  differs from Pulumi.${options.env}.yaml: ${difference}`);
-    }
-  }
   await ensureStack(stack);
   await runPulumi(["up", "--yes", "--skip-preview", "--stack", stack]);
 

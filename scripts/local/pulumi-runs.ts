@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { PROJECT_ROOT } from "../toolchain/project.ts";
+import { readStackFile } from "../toolchain/stack-choice.ts";
 import { UserError } from "../toolchain/user-error.ts";
+import { listLocalStacks } from "./stack-files.ts";
 
 /** Runs `npm run pulumi -- ARGS` in this terminal, after showing it as a person would type it. */
 export async function runPulumi(args: readonly string[]): Promise<void> {
@@ -17,8 +19,9 @@ export async function runPulumi(args: readonly string[]): Promise<void> {
 export async function readPulumi(args: readonly string[]): Promise<string> {
   const { status, stdout, stderr } = await spawned(args, "pipe");
   if (status !== 0) {
+    const said = /^error: (.*)$/m.exec(stderr)?.[1] ?? stderr.trim();
     throw new UserError(
-      `"npm run pulumi -- ${args.join(" ")}" ended with status ${status}: ${stderr.trim()}`,
+      `"npm run pulumi -- ${args.join(" ")}" ended with status ${status}: ${said}`,
     );
   }
   return stdout;
@@ -52,8 +55,12 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** A stack's outputs by name. */
+/** A stack's outputs by name. A local stack that was never brought up is said so. */
 export async function readOutputs(stack: string): Promise<Record<string, unknown>> {
+  const file = await readStackFile(PROJECT_ROOT, stack);
+  if (file?.isLocal === true && !(await listLocalStacks()).includes(stack)) {
+    throw new UserError(`Stack "${stack}" is not up. Bring it up with "npm run local".`);
+  }
   const text = await readPulumi(["stack", "output", "--json", "--stack", stack]);
   return JSON.parse(text) as Record<string, unknown>;
 }
