@@ -172,7 +172,7 @@ describe("the life of a stack", () => {
     expect(isEmpty(await stack.cloud())).toBe(true);
     const calls = await mutatingCalls(stack.emulator.address);
     const first = (method: string) => calls.indexOf(method);
-    expect(calls).toHaveLength(7);
+    expect(calls).toHaveLength(5);
     expect(first("EndpointService.UndeployModel")).toBe(0);
     expect(first("EndpointService.DeleteEndpoint")).toBeGreaterThan(0);
     expect(first("ModelService.DeleteModel")).toBeGreaterThan(0);
