@@ -69,7 +69,7 @@ const FIXED_FAMILIES: Readonly<Record<string, Readonly<Record<string, number>>>>
   NVIDIA_GB200: { "a4x-highgpu-4g": 4 },
 };
 
-/** CPU-only series: any size of them is accepted. */
+/** Series without accelerators: every size of them is accepted. */
 export const CPU_SERIES = ["e2", "n1", "n2", "n2d", "c2", "c2d", "c3"] as const;
 const N1_SIZES = [2, 4, 8, 16, 32] as const;
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { GCP_PLUGIN, GcpPlugin } from "../support/gcp-plugin.ts";
@@ -108,7 +109,11 @@ describe("gcp plugin with loopback endpoints", () => {
 
 it("the gcp plugin ends when the process that started it is killed", async () => {
   const script = `require("node:child_process").spawn(${JSON.stringify(GCP_PLUGIN)}, [], { stdio: "inherit" });`;
-  const engine = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const engine = spawn(process.execPath, ["-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+    // The plugin's script takes Node from PATH: the one that runs this test, whatever else is installed.
+    env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"]}` },
+  });
   const [port] = (await once(createInterface({ input: engine.stdout }), "line")) as [string];
   const connection = connect(Number(port), "127.0.0.1");
   await once(connection, "connect");
