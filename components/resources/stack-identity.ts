@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 
-const provider: pulumi.dynamic.ResourceProvider<object, { uid: string }> = {
-  async create() {
-    return require("@vertex-diffusion/providers/identity").create();
-  },
-};
+import type { StackIdentityOutputs } from "@vertex-diffusion/providers/identity";
+
+import { shellOf } from "./shell.ts";
+
+const provider = shellOf<object, StackIdentityOutputs>("@vertex-diffusion/providers/identity");
 
 /** The stack's random uid, made by its first `up` and kept in its state. Everything slow depends on it. */
 export class StackIdentity extends pulumi.dynamic.Resource {
