@@ -53,7 +53,7 @@ describe("a stack whose up was interrupted", () => {
       async () => (await stack.cloud()).endpoints[0]?.deploying.length === 1,
       120_000,
     );
-    process.kill(up.pid, "SIGKILL");
+    await stack.killCli(up.pid);
     await up.ended;
     await control(stack.emulator.address, "DELETE", "faults");
 

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -159,6 +159,22 @@ export class StackProject {
   /** What the local Vertex AI and Cloud Storage hold. */
   async cloud() {
     return emulatorState(this.emulator.address);
+  }
+
+  /**
+   * kill -9 of a running CLI. Its language host outlives it for ever, a fault of Pulumi's own that this project can't mend,
+   * and is ended here; the providers are left to end by themselves.
+   */
+  async killCli(pid: number): Promise<void> {
+    const threads = await readdir(`/proc/${pid}/task`);
+    const children = await Promise.all(
+      threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, "utf8")),
+    );
+    process.kill(pid, "SIGKILL");
+    for (const child of children.join(" ").trim().split(/ +/)) {
+      const command = await readFile(`/proc/${child}/cmdline`, "utf8").catch(() => "");
+      if (command.includes("pulumi-language-nodejs")) process.kill(Number(child), "SIGKILL");
+    }
   }
 
   async remove(): Promise<void> {
