@@ -65,12 +65,13 @@ export function chooseGcpPlugin(facts: GcpPluginFacts, version: string): GcpPlug
   if (official !== undefined) {
     return { kind: "official", path: official };
   }
-  if (isDownloadHostReachable && (allowDownload || forced === "official")) {
+  const mayDownload = allowDownload || forced === "official";
+  if (mayDownload && isDownloadHostReachable) {
     return { kind: "download" };
   }
-  const why = isDownloadHostReachable
-    ? `the official gcp plugin ${version} is not installed`
-    : `the official gcp plugin ${version} is not installed and get.pulumi.com can't be reached`;
+  const why = mayDownload
+    ? `the official gcp plugin ${version} is not installed and get.pulumi.com can't be reached`
+    : `the official gcp plugin ${version} is not installed`;
   if (forced === "official") {
     throw new UserError(
       `VERTEX_DIFFUSION_GCP_PLUGIN asks for the official plugin, but ${why}. Install it with ` +
@@ -178,7 +179,9 @@ async function gatherFacts(version: string, allowDownload: boolean): Promise<Gcp
     return { forced, allowDownload, isDownloadHostReachable: false };
   }
   const official = await findOfficial(version);
-  const isDownloadHostReachable = official === undefined && (await isReachable(DOWNLOAD_URL));
+  // Asked only where the answer counts: on a network that drops packets it takes seconds.
+  const isAsked = official === undefined && (allowDownload || forced === "official");
+  const isDownloadHostReachable = isAsked && (await isReachable(DOWNLOAD_URL));
   return { forced, official, allowDownload, isDownloadHostReachable };
 }
 
