@@ -2,17 +2,11 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { readServerLog, ServerProcess, ServerStartError } from "./server-process.ts";
-import { prepareTorchServe } from "./torchserve.ts";
+import type { ServerRuntime } from "./server-runtime.ts";
+import type { ServerSpec } from "./server-spec.ts";
+import { torchServe } from "./torchserve.ts";
 
-/** One deployed model's server, as the API layer wants it. */
-export interface ServerSpec {
-  /** Folder name under containers/, unique per deployed model. */
-  readonly id: string;
-  readonly archive: string;
-  readonly env: Readonly<Record<string, string>>;
-  readonly healthRoute: string;
-  readonly predictRoute: string;
-}
+export type { ServerSpec };
 
 export type ServerState = "STARTING" | "READY" | "RESTARTING";
 
@@ -25,10 +19,12 @@ interface Entry {
 
 export interface ServerPoolOptions {
   readonly dataDir: string;
-  /** Python that has TorchServe. */
+  /** Runs the supervisor of each server process; for the default runtime it needs TorchServe. */
   readonly python: string;
   /** How long a server may take until its model answers, milliseconds of real time. */
   readonly startupTimeoutMs: number;
+  /** What stands in for the containers. @default TorchServe */
+  readonly runtime?: ServerRuntime;
 }
 
 const PORT_TRIES = 3;
@@ -38,10 +34,12 @@ const LONGEST_RESTART_DELAY_MS = 30_000;
 /** The server processes of all deployed models. */
 export class ServerPool {
   readonly #options: ServerPoolOptions;
+  readonly #runtime: ServerRuntime;
   readonly #entries = new Map<string, Entry>();
 
   constructor(options: ServerPoolOptions) {
     this.#options = options;
+    this.#runtime = options.runtime ?? torchServe(options);
   }
 
   /** Starts a server and waits until its model answers. Throws ServerStartError; nothing runs then. */
@@ -123,13 +121,7 @@ export class ServerPool {
     // Nothing of an earlier run may count as this run's log.
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    const launch = await prepareTorchServe({
-      python: this.#options.python,
-      folder,
-      archive: entry.spec.archive,
-      env: entry.spec.env,
-      startupTimeoutMs: this.#options.startupTimeoutMs,
-    });
+    const launch = await this.#runtime(entry.spec, folder);
     if (entry.stopping) return;
     const server = new ServerProcess(this.#options.python, launch);
     entry.process = server;

@@ -4,10 +4,12 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { call } from "./http-client.ts";
-import type { Launch } from "./torchserve.ts";
+import type { Launch } from "./server-runtime.ts";
 
 const SUPERVISOR = join(import.meta.dirname, "supervise.py");
-const POLL_MS = 200;
+/** A quick server is seen at once, a slow one is not asked too often. */
+const FIRST_POLL_MS = 25;
+const LONGEST_POLL_MS = 200;
 /** A second failed load of the same bytes shows that a third would fail too. */
 const FAILED_LOADS = 2;
 const TAIL_LINES = 25;
@@ -35,7 +37,7 @@ export class ServerProcess {
   constructor(python: string, launch: Launch) {
     this.launch = launch;
     const log = openSync(logFile(launch.folder), "a");
-    this.#child = spawn(python, ["-I", SUPERVISOR, launch.scratchDir, ...launch.command], {
+    this.#child = spawn(python, ["-I", "-S", SUPERVISOR, launch.scratchDir, ...launch.command], {
       cwd: launch.folder,
       env: launch.env,
       detached: true,
@@ -72,15 +74,18 @@ export class ServerProcess {
   async waitUntilReady(healthRoute: string, timeoutMs: number): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     const health = { method: "GET", url: this.launch.url + healthRoute, timeoutMs: 5000 } as const;
-    while (!(await this.launch.isModelLoaded()) || !(await isHealthy(health))) {
+    const { failedLoad, isModelLoaded = () => Promise.resolve(true) } = this.launch;
+    let pollMs = FIRST_POLL_MS;
+    while (!(await isModelLoaded()) || !(await isHealthy(health))) {
       if (this.#hasExited) throw this.#startError("the server process ended");
-      if (countMatches(this.readLog(), this.launch.failedLoad) >= FAILED_LOADS) {
+      if (failedLoad && countMatches(this.readLog(), failedLoad) >= FAILED_LOADS) {
         throw this.#startError("loading the model failed repeatedly");
       }
       if (Date.now() > deadline) {
         throw this.#startError(`the model did not answer within ${Math.round(timeoutMs / 1000)} s`);
       }
-      await Promise.race([delay(POLL_MS), this.#exited]);
+      await Promise.race([delay(pollMs), this.#exited]);
+      pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS);
     }
   }
 

@@ -5,31 +5,13 @@ import { findFreePorts } from "./free-ports.ts";
 import { getJson } from "./http-client.ts";
 import { findJavaHome } from "./java.ts";
 import { checkPython } from "./python.ts";
-
-/** How to run one server process and to talk to it. */
-export interface Launch {
-  readonly command: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  /** Where the process runs and writes its own logs. */
-  readonly folder: string;
-  /** Removed when the process ends. */
-  readonly scratchDir: string;
-  /** "http://127.0.0.1:PORT" of predict and health routes. */
-  readonly url: string;
-  /** Whether the model itself, not only its server, can answer. */
-  readonly isModelLoaded: () => Promise<boolean>;
-  /** Log line that tells that loading the model failed and will be tried again. */
-  readonly failedLoad: RegExp;
-}
+import type { Launch, ServerRuntime } from "./server-runtime.ts";
+import type { ServerSpec } from "./server-spec.ts";
 
 export interface TorchServeOptions {
+  /** Python that has TorchServe. */
   readonly python: string;
-  /** Folder of this deployed model; made if needed. */
-  readonly folder: string;
-  /** The model.mar to serve. */
-  readonly archive: string;
-  /** AIP_* variables and the container spec's own. */
-  readonly env: Readonly<Record<string, string>>;
+  /** How long a worker may take to load the model, milliseconds. */
   readonly startupTimeoutMs: number;
 }
 
@@ -40,14 +22,22 @@ const LONGEST_SCRATCH_PATH = 90;
 /** No prediction may last longer, as on a dedicated endpoint. */
 const RESPONSE_TIMEOUT_SECONDS = 3600;
 
-/** Lays out a TorchServe of its own, as the prebuilt images run one: one model, one worker, JSON envelope, no tokens. */
-export async function prepareTorchServe(options: TorchServeOptions): Promise<Launch> {
+/** A TorchServe of its own, as the prebuilt images run one: one model, one worker, JSON envelope, no tokens. */
+export function torchServe(options: TorchServeOptions): ServerRuntime {
+  return (spec, folder) => prepareTorchServe(options, spec, folder);
+}
+
+async function prepareTorchServe(
+  options: TorchServeOptions,
+  spec: ServerSpec,
+  folder: string,
+): Promise<Launch> {
   await checkPython(options.python);
   const [inference = 0, management = 0, metrics = 0, ...grpc] = await findFreePorts(5);
-  const store = join(options.folder, "model-store");
+  const store = join(folder, "model-store");
   mkdirSync(store, { recursive: true });
-  putArchive(options.archive, join(store, "model.mar"));
-  const config = join(options.folder, "config.properties");
+  putArchive(spec.archive, join(store, "model.mar"));
+  const config = join(folder, "config.properties");
   const startupSeconds = Math.ceil(options.startupTimeoutMs / 1000);
   writeFileSync(
     config,
@@ -75,7 +65,7 @@ export async function prepareTorchServe(options: TorchServeOptions): Promise<Lau
       "",
     ].join("\n"),
   );
-  const scratchDir = makeScratchDir(options.folder);
+  const scratchDir = makeScratchDir(folder);
   const javaHome = await findJavaHome(options.python);
   return {
     command: [
@@ -85,13 +75,13 @@ export async function prepareTorchServe(options: TorchServeOptions): Promise<Lau
     ],
     env: {
       ...inheritedEnvironment(options.python),
-      ...options.env,
+      ...spec.env,
       ...(javaHome === undefined ? {} : { JAVA_HOME: javaHome }),
       PYTHONUNBUFFERED: "1",
       TEMP: scratchDir,
       TMPDIR: scratchDir,
     },
-    folder: options.folder,
+    folder,
     scratchDir,
     url: `http://127.0.0.1:${inference}`,
     // TorchServe's own /ping says Healthy long before the worker has loaded the model.
