@@ -1,6 +1,7 @@
 import type { Buckets } from "./buckets.ts";
 import { StorageError, invalid, required } from "./errors.ts";
 import { type Answer, type Exchange, readJson } from "./http.ts";
+import type { ManagedBuckets } from "./managed-buckets.ts";
 import type { Objects } from "./objects.ts";
 import { parsePreconditions } from "./preconditions.ts";
 import { toBucketResource, toPolicyResource } from "./resources.ts";
@@ -9,7 +10,7 @@ import type { Route } from "./routes.ts";
 const MAX_RESULTS = 1000;
 
 /** The JSON API's bucket methods. */
-export function bucketRoutes(buckets: Buckets, objects: Objects): Route[] {
+export function bucketRoutes(buckets: Buckets, objects: Objects, managed: ManagedBuckets): Route[] {
   const nameOf = ({ params }: Exchange): string => params.bucket ?? "";
   return [
     {
@@ -103,9 +104,8 @@ export function bucketRoutes(buckets: Buckets, objects: Objects): Route[] {
       path: "/storage/v1/b/{bucket}/iam/testPermissions",
       name: "storage.buckets.testIamPermissions",
       run: async (exchange) => {
-        buckets.get(nameOf(exchange));
-        // There is one caller and it may do everything.
-        const permissions = exchange.query.getAll("permissions");
+        const asked = exchange.query.getAll("permissions");
+        const permissions = managed.heldPermissions(nameOf(exchange), asked);
         return { status: 200, json: { kind: "storage#testIamPermissionsResponse", permissions } };
       },
     },

@@ -1,3 +1,4 @@
+import { projectNumberOf } from "../projects.ts";
 import {
   changedBucketSettings,
   checkBucketName,
@@ -16,8 +17,10 @@ export interface BucketRecord {
   /** Ours; tells a bucket from an earlier one of the same name. */
   readonly id: string;
   readonly name: string;
-  /** Project id as the client named it when it made the bucket. */
+  /** Project as the client named it when it made the bucket; "" for a managed one. */
   readonly project: string;
+  /** Owned by Google, not by a project: nobody but the local cloud itself changes it or what is in it. */
+  readonly managed?: true;
   readonly generation: string;
   readonly metageneration: string;
   /** RFC 3339. */
@@ -70,7 +73,7 @@ export class Buckets {
   /** All buckets by name, or those of one project. */
   list(project?: string): BucketRecord[] {
     return [...this.#byName.values()]
-      .filter((bucket) => project === undefined || bucket.project === project)
+      .filter((bucket) => project === undefined || isOf(bucket, project))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
@@ -91,24 +94,26 @@ export class Buckets {
     const name = stringAt(body, "name") ?? "";
     checkBucketName(name);
     return this.#locks.run(name, async () => {
-      if (this.#byName.has(name)) {
+      const taken = this.#byName.get(name);
+      if (taken) {
         throw conflict(
-          "Your previous request to create the named bucket succeeded and you already own it.",
+          taken.managed
+            ? "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."
+            : "Your previous request to create the named bucket succeeded and you already own it.",
         );
       }
-      const now = this.#now();
-      const settings = newBucketSettings(body, now);
-      return this.#store({
-        id: this.#persistence.newId(),
-        name,
-        project,
-        generation: this.#generations.next(),
-        metageneration: "1",
-        timeCreated: now.toISOString(),
-        updated: now.toISOString(),
-        settings,
-        policy: { revision: "1", version: 1, bindings: defaultBindings(project, settings) },
-      });
+      return this.#store(this.#newBucket(name, project, newBucketSettings(body, this.#now())));
+    });
+  }
+
+  /** Makes the managed bucket where it is missing; 409 where a project has a bucket of that name. */
+  ensureManaged(name: string): Promise<BucketRecord> {
+    checkBucketName(name);
+    return this.#locks.run(name, async () => {
+      const found = this.#byName.get(name);
+      if (found && !found.managed) throw conflict(`The bucket "${name}" belongs to a project.`);
+      const settings = newBucketSettings({}, this.#now());
+      return found ?? this.#store({ ...this.#newBucket(name, "", settings), managed: true });
     });
   }
 
@@ -156,6 +161,21 @@ export class Buckets {
     });
   }
 
+  #newBucket(name: string, project: string, settings: JsonObject): BucketRecord {
+    const now = this.#now().toISOString();
+    return {
+      id: this.#persistence.newId(),
+      name,
+      project,
+      generation: this.#generations.next(),
+      metageneration: "1",
+      timeCreated: now,
+      updated: now,
+      settings,
+      policy: { revision: "1", version: 1, bindings: defaultBindings(project, settings) },
+    };
+  }
+
   #change(
     name: string,
     conditions: Preconditions,
@@ -179,6 +199,11 @@ export class Buckets {
     this.#byName.set(bucket.name, bucket);
     return bucket;
   }
+}
+
+/** Whether it is the project's; id and number name the same one. */
+function isOf(bucket: BucketRecord, project: string): boolean {
+  return !bucket.managed && projectNumberOf(bucket.project) === projectNumberOf(project);
 }
 
 function defaultBindings(project: string, settings: JsonObject): Json {

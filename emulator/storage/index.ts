@@ -5,6 +5,7 @@ import { bucketRoutes } from "./bucket-routes.ts";
 import { Buckets } from "./buckets.ts";
 import { Generations } from "./generations.ts";
 import { Locks } from "./locks.ts";
+import { type Folder, ManagedBuckets } from "./managed-buckets.ts";
 import { type MultipartDocument, MultipartUploads } from "./multipart-uploads.ts";
 import type { ObjectRecord } from "./object-record.ts";
 import { objectRoutes } from "./object-routes.ts";
@@ -15,6 +16,7 @@ import { uploadRoutes } from "./upload-routes.ts";
 import { type ResumableDocument, Uploads } from "./uploads.ts";
 import { xmlRoutes } from "./xml.ts";
 
+export type { Folder } from "./managed-buckets.ts";
 export type { ObjectRecord } from "./object-record.ts";
 
 export interface StorageOptions {
@@ -31,6 +33,20 @@ export interface ObjectStore {
   listObjects(bucket: string, prefix: string): ObjectRecord[];
   /** Copies an object's content into a file; throws ApiError NOT_FOUND where there is no such object. */
   copyObjectTo(bucket: string, name: string, targetFile: string): Promise<void>;
+  /**
+   * Puts an object's content at `targetFile`, which must not exist, as a hard link where the file system can: the file
+   * must not be written to. Throws ApiError NOT_FOUND where there is no such object.
+   */
+  linkObjectTo(bucket: string, name: string, targetFile: string): Promise<void>;
+  /**
+   * Copies the live objects of `source`, as they are at one moment, into a bucket that Google owns: no project lists it,
+   * everyone may read its objects, nobody else may write to it. It is made when it is missing; no content is copied.
+   * Throws ApiError NOT_FOUND for an unknown source bucket, ALREADY_EXISTS where a project owns the target; whatever it
+   * throws, nothing stays in the target. After a crash meanwhile some objects may: `removeFolder` removes them.
+   */
+  copyFolder(source: Folder, target: Folder): Promise<void>;
+  /** Removes every object of a folder in a managed bucket. One that is not there, or only in part, is fine. */
+  removeFolder(folder: Folder): Promise<void>;
 }
 
 /** The local Cloud Storage: JSON API and XML API over one store on disk. */
@@ -38,7 +54,7 @@ export interface Storage {
   /** Answers the request and resolves true; false, with nothing touched, where the path is not Cloud Storage's. */
   handle(req: IncomingMessage, res: ServerResponse, url: URL): Promise<boolean>;
   readonly objects: ObjectStore;
-  /** Every bucket with its number of live objects. */
+  /** Every bucket of a project with its number of live objects. */
   summary(): { buckets: { name: string; objects: number }[] };
   /** Forgets and removes everything. */
   reset(): Promise<void>;
@@ -58,20 +74,31 @@ export async function createStorage(options: StorageOptions): Promise<Storage> {
   const multipartUploads = new MultipartUploads(persistence, objects, now);
   await load(persistence, buckets, objects, uploads, multipartUploads);
 
+  const managed = new ManagedBuckets(buckets, objects);
   const edge = new RestEdge(
     [
-      ...bucketRoutes(buckets, objects),
+      ...bucketRoutes(buckets, objects, managed),
       ...objectRoutes(buckets, objects),
       ...uploadRoutes(buckets, uploads),
     ],
     xmlRoutes(objects, uploads, multipartUploads),
     around,
+    (method, params) => managed.checkCall(method, params),
   );
   return {
     handle: (req, res, url) => edge.handle(req, res, url),
-    objects,
+    objects: {
+      listObjects: (bucket, prefix) => objects.listObjects(bucket, prefix),
+      copyObjectTo: (bucket, name, file) => objects.copyObjectTo(bucket, name, file),
+      linkObjectTo: (bucket, name, file) => objects.linkObjectTo(bucket, name, file),
+      copyFolder: (source, target) => managed.copyFolder(source, target),
+      removeFolder: (folder) => managed.removeFolder(folder),
+    },
     summary: () => ({
-      buckets: buckets.list().map(({ id, name }) => ({ name, objects: objects.count(id) })),
+      buckets: buckets
+        .list()
+        .filter((bucket) => !bucket.managed)
+        .map(({ id, name }) => ({ name, objects: objects.count(id) })),
     }),
     reset: async () => {
       uploads.clear();

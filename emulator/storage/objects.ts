@@ -6,6 +6,7 @@ import { following, type Generations } from "./generations.ts";
 import { type JsonObject, mergePatch, objectAt, stringAt } from "./json.ts";
 import { type Listing, listPage, type ListOptions } from "./listing.ts";
 import type { Locks } from "./locks.ts";
+import type { Folder } from "./managed-buckets.ts";
 import { ObjectIndex } from "./object-index.ts";
 import {
   checkObjectName,
@@ -122,6 +123,13 @@ export class Objects {
     await this.#persistence.copyDataTo(this.get({ bucket, name }).dataId, targetFile);
   }
 
+  /** Puts the content of a live object at `targetFile`; see ObjectStore. */
+  async linkObjectTo(bucket: string, name: string, targetFile: string): Promise<void> {
+    await this.#locks.run(bucket, () =>
+      this.#persistence.linkDataTo(this.get({ bucket, name }).dataId, targetFile),
+    );
+  }
+
   /** Refuses early what `insert` would refuse at the end, before gigabytes are sent. */
   checkInsert(bucket: string, name: string, conditions: Preconditions): BucketRecord {
     const found = this.#buckets.get(bucket);
@@ -201,25 +209,41 @@ export class Objects {
     const sent = toObjectMetadata(body);
     const says =
       sent.contentType !== undefined || "metadata" in body || Object.keys(sent.fields).length > 0;
-    const { kmsKeyName: _, storageClass: __, ...inherited } = record.fields;
-    const described = says ? sent : { ...copyDescription(record), fields: inherited };
-
     const dataId = this.#persistence.newId();
     await this.#locks.run(source.bucket, async () => {
       // Asked again: the source may have been deleted or overwritten since.
       const { generation } = record;
       await this.#persistence.linkData(this.get({ ...source, generation }).dataId, dataId);
     });
-    const candidate: ObjectCandidate = {
-      ...described,
-      bucketId: bucket.id,
-      bucket: bucket.name,
-      name: target.name,
-      dataId,
-      digest: { size: record.size, md5Hash: record.md5Hash, crc32c: record.crc32c },
-      ...(record.componentCount === undefined ? {} : { componentCount: record.componentCount }),
-    };
+    const candidate = toCopy(
+      record,
+      { bucket, name: target.name, dataId },
+      says ? sent : undefined,
+    );
     return this.#insertOrDrop(candidate, conditions.target);
+  }
+
+  /** Copies the live objects of one folder, as they are now, into another; shares their content. */
+  async copyFolder(source: Folder, target: Folder): Promise<void> {
+    const bucket = this.#buckets.get(target.bucket);
+    const candidates: ObjectCandidate[] = [];
+    try {
+      await this.#locks.run(source.bucket, async () => {
+        for (const record of this.listObjects(source.bucket, source.prefix)) {
+          const name = target.prefix + record.name.slice(source.prefix.length);
+          const dataId = this.#persistence.newId();
+          await this.#persistence.linkData(record.dataId, dataId);
+          candidates.push(toCopy(record, { bucket, name, dataId }));
+        }
+      });
+      // One after the other: each is removed from the list once it is an object.
+      for (let next = candidates[0]; next !== undefined; next = candidates[0]) {
+        await this.insert(next, {});
+        candidates.shift();
+      }
+    } finally {
+      for (const { dataId } of candidates) await this.#persistence.removeData(dataId);
+    }
   }
 
   /** Strings up to 32 objects of a bucket together into one. */
@@ -338,10 +362,30 @@ export class Objects {
   }
 }
 
-function copyDescription(record: ObjectRecord): Omit<ObjectMetadata, "fields"> {
+/** The record's content under another name, with its own description unless another is given. */
+function toCopy(
+  record: ObjectRecord,
+  target: { bucket: BucketRecord; name: string; dataId: string },
+  description: ObjectMetadata = inheritedDescription(record),
+): ObjectCandidate {
+  const { bucket, name, dataId } = target;
+  return {
+    ...description,
+    bucketId: bucket.id,
+    bucket: bucket.name,
+    name,
+    dataId,
+    digest: { size: record.size, md5Hash: record.md5Hash, crc32c: record.crc32c },
+    ...(record.componentCount === undefined ? {} : { componentCount: record.componentCount }),
+  };
+}
+
+function inheritedDescription(record: ObjectRecord): ObjectMetadata {
+  const { kmsKeyName: _, storageClass: __, ...fields } = record.fields;
   return {
     ...(record.contentType === undefined ? {} : { contentType: record.contentType }),
     metadata: record.metadata,
+    fields,
   };
 }
 

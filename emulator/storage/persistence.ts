@@ -105,6 +105,17 @@ export class Persistence {
     await copyFile(this.#path(DATA, id), targetFile, constants.COPYFILE_FICLONE);
   }
 
+  /** Puts the content at `targetFile`, which must not exist: as a hard link, or a copy where the file system has none. */
+  async linkDataTo(id: string, targetFile: string): Promise<void> {
+    try {
+      await link(this.#path(DATA, id), targetFile);
+    } catch (error) {
+      const { code = "" } = error as NodeJS.ErrnoException;
+      if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "ENOSYS"].includes(code)) throw error;
+      await copyFile(this.#path(DATA, id), targetFile, constants.COPYFILE_EXCL);
+    }
+  }
+
   async removeData(id: string): Promise<void> {
     await rm(this.#path(DATA, id), { force: true });
   }

@@ -1,11 +1,9 @@
+import { projectNumberOf } from "../projects.ts";
 import { locationTypeOf } from "./bucket-fields.ts";
 import type { BucketRecord } from "./buckets.ts";
 import { toEtag } from "./generations.ts";
 import type { JsonObject } from "./json.ts";
 import type { ObjectRecord } from "./object-record.ts";
-
-/** Number that stands for every project; Google's resources show a number where the client named an id. */
-const PROJECT_NUMBER = "123456789012";
 
 /** `origin`: scheme, host and port the client reached us by; links lead back there. */
 export function toBucketResource(bucket: BucketRecord, origin: string): JsonObject {
@@ -14,7 +12,7 @@ export function toBucketResource(bucket: BucketRecord, origin: string): JsonObje
     selfLink: `${origin}/storage/v1/b/${bucket.name}`,
     id: bucket.name,
     name: bucket.name,
-    projectNumber: PROJECT_NUMBER,
+    projectNumber: projectNumberOf(bucket.project),
     generation: bucket.generation,
     metageneration: bucket.metageneration,
     etag: toEtag(bucket.metageneration),

@@ -11,16 +11,21 @@ import { findXmlRoute, toXmlError, type XmlRoutes } from "./xml.ts";
 const JSON_API =
   /^\/(storage|upload\/storage|download\/storage|resumable\/upload\/storage|batch\/storage)\/v1(\/|$)/;
 
+/** Throws where the caller may not call this method on what the path names. */
+type CallCheck = (method: string, params: Readonly<Record<string, string>>) => void;
+
 /** The HTTP edge: finds the method of a request, runs it as one call, and puts results and refusals into HTTP. */
 export class RestEdge {
   readonly #routes: readonly Route[];
   readonly #xml: XmlRoutes;
   readonly #around: Around;
+  readonly #checkCall: CallCheck;
 
-  constructor(routes: readonly Route[], xml: XmlRoutes, around: Around) {
+  constructor(routes: readonly Route[], xml: XmlRoutes, around: Around, checkCall: CallCheck) {
     this.#routes = routes;
     this.#xml = xml;
     this.#around = around;
+    this.#checkCall = checkCall;
   }
 
   /** False, with nothing touched, for what is no path of Cloud Storage. */
@@ -68,7 +73,10 @@ export class RestEdge {
     };
     let made: Answer | undefined;
     try {
-      const answer = await this.#around(call, async () => (made = await route.run(exchange)));
+      const answer = await this.#around(call, async () => {
+        this.#checkCall(route.name, exchange.params);
+        return (made = await route.run(exchange));
+      });
       await send(req, res, answer);
     } catch (error) {
       await discard(made);
