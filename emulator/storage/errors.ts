@@ -4,6 +4,7 @@ import { ApiError, type StatusName } from "../errors.ts";
 export type StorageReason =
   | "required"
   | "invalid"
+  | "invalidParameter"
   | "badRequest"
   | "authError"
   | "forbidden"

@@ -5,6 +5,7 @@ import { ApiError } from "../errors.ts";
 import { isBucketName } from "./bucket-fields.ts";
 import { reasonOf, StorageError } from "./errors.ts";
 import { type Answer, bodyOf, discard, type Exchange, send } from "./http.ts";
+import { parseFields, selectFields } from "./partial-response.ts";
 import { matchPath, resourceFrom, type Route } from "./routes.ts";
 import { findXmlRoute, toXmlError, type XmlRoutes } from "./xml.ts";
 
@@ -75,7 +76,12 @@ export class RestEdge {
     try {
       const answer = await this.#around(call, async () => {
         this.#checkCall(route.name, exchange.params);
-        return (made = await route.run(exchange));
+        const fields = exchange.query.get("fields");
+        const selection = fields ? parseFields(fields) : "all";
+        made = await route.run(exchange);
+        return made.json === undefined
+          ? made
+          : { ...made, json: selectFields(made.json, selection) };
       });
       await send(req, res, answer);
     } catch (error) {

@@ -2,6 +2,7 @@ import { connect } from "node:net";
 
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 
+import { projectNumberOf } from "../../emulator/projects.ts";
 import { makeFolder, type StorageServer, startStorageServer } from "../support/storage-server.ts";
 
 let folder: Awaited<ReturnType<typeof makeFolder>>;
@@ -43,7 +44,7 @@ describe("buckets of the local Cloud Storage", () => {
       selfLink: `${server.url}/storage/v1/b/defaults`,
       id: "defaults",
       name: "defaults",
-      projectNumber: expect.stringMatching(/^\d+$/),
+      projectNumber: projectNumberOf("local-project"),
       generation: expect.stringMatching(/^\d+$/),
       metageneration: "1",
       etag: "CAE=",
@@ -221,7 +222,7 @@ describe("buckets of the local Cloud Storage", () => {
     expect((await call("GET", "/b/policy/iam")).body).toEqual(after);
   });
 
-  it("lists a project's buckets page by page", async () => {
+  it("lists a project's buckets page by page, by its id or its number", async () => {
     for (const name of ["page-a", "page-b", "page-c"]) {
       await call("POST", "/b?project=paged-project", { name });
     }
@@ -229,7 +230,7 @@ describe("buckets of the local Cloud Storage", () => {
     const first = await call("GET", "/b?project=paged-project&maxResults=2");
     const second = await call(
       "GET",
-      `/b?project=paged-project&maxResults=2&pageToken=${String(first.body.nextPageToken)}`,
+      `/b?project=${projectNumberOf("paged-project")}&maxResults=2&pageToken=${String(first.body.nextPageToken)}`,
     );
 
     expect(first.body.items).toMatchObject([{ name: "page-a" }, { name: "page-b" }]);
