@@ -1,27 +1,17 @@
 """Runs one model server and ends with whoever started it.
 
-The emulator holds the other end of standard input. When that closes, by a normal end or by kill -9, the whole process
-group (launcher, Java, Python workers) is killed and the scratch folder removed. Usage:
+The emulator holds the other end of standard input. When that closes, by a normal end or by kill -9,
+the whole process group (launcher, Java, Python workers) is killed and the scratch folder removed. A
+guard process does the same when this one is killed. Usage:
 supervise.py SCRATCH_FOLDER COMMAND [ARGUMENT ...]; it must lead its own process group.
 """
 
-import ctypes
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent() -> None:
-    """Covers a kill -9 of this process itself, where the kernel offers it (Linux)."""
-    try:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (AttributeError, OSError):
-        pass
 
 
 def end(scratch: str) -> None:
@@ -30,10 +20,24 @@ def end(scratch: str) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def watch_starter(scratch: str) -> None:
-    while os.read(0, 4096):
+def wait_for_end_of(stream: int) -> None:
+    while os.read(stream, 4096):
         pass
+
+
+def watch_starter(scratch: str) -> None:
+    wait_for_end_of(0)
     end(scratch)
+
+
+def start_guard(scratch: str) -> None:
+    """A second process of the group: the pipe closes when this one ends, also by kill -9."""
+    alive, held = os.pipe()
+    if os.fork() == 0:
+        os.close(held)
+        wait_for_end_of(alive)
+        end(scratch)
+    os.close(alive)
 
 
 def main() -> None:
@@ -44,15 +48,12 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: end(scratch))
+    start_guard(scratch)
+    threading.Thread(target=watch_starter, args=(scratch,), daemon=True).start()
     try:
-        # No other thread runs yet, so what is called between fork and exec is safe.
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            preexec_fn=die_with_parent,  # noqa: PLW1509
-        )
-        threading.Thread(target=watch_starter, args=(scratch,), daemon=True).start()
-        code = child.wait()
+        # The command is the runtime's own: nothing of a container spec gets here.
+        server = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603
+        code = server.wait()
         print(f"The model server's process ended with exit code {code}.", flush=True)
     except OSError as error:
         print(f"The model server could not be started: {error}.", flush=True)
