@@ -1,41 +1,50 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { readServerLog, ServerProcess, ServerStartError } from "./server-process.ts";
+import type { HttpAnswer } from "./http-client.ts";
+import { ModelServer } from "./model-server.ts";
+import type { ServerState } from "./model-server.ts";
+import { ServerCallError } from "./server-calls.ts";
+import type { Payload, StreamedAnswer } from "./server-calls.ts";
+import { ServerLog } from "./server-log.ts";
 import type { ServerRuntime } from "./server-runtime.ts";
 import type { ServerSpec } from "./server-spec.ts";
 import { torchServe } from "./torchserve.ts";
 
-export type { ServerSpec };
-
-export type ServerState = "STARTING" | "READY" | "RESTARTING";
-
-interface Entry {
-  readonly spec: ServerSpec;
-  process: ServerProcess | undefined;
-  state: ServerState;
-  stopping: boolean;
-}
+export type { ServerSpec, ServerState };
 
 export interface ServerPoolOptions {
   readonly dataDir: string;
   /** Runs the supervisor of each server process; for the default runtime it needs TorchServe. */
   readonly python: string;
-  /** How long a server may take until its model answers, milliseconds of real time. */
+  /** How long a deploy may take until its model answers, milliseconds of real time. */
   readonly startupTimeoutMs: number;
   /** What stands in for the containers. @default TorchServe */
   readonly runtime?: ServerRuntime;
 }
 
-const PORT_TRIES = 3;
-const RESTART_DELAY_MS = 1000;
-const LONGEST_RESTART_DELAY_MS = 30_000;
+/** How one server is. */
+export interface ServerStatus {
+  readonly id: string;
+  readonly state: ServerState;
+  /** Of the supervisor, which leads the server's process group; null between two containers. */
+  readonly pid: number | null;
+  /** Containers that took the place of another. */
+  readonly restarts: number;
+  /** When it came into its state, ISO 8601. */
+  readonly since: string;
+}
 
-/** The server processes of all deployed models. */
+/**
+ * How long predictions under way may take to end when their model is undeployed. Google's time is not known: this is the grace
+ * that Kubernetes gives by default.
+ */
+export const DRAIN_MS = 30_000;
+
+/** The servers of all deployed models. */
 export class ServerPool {
   readonly #options: ServerPoolOptions;
   readonly #runtime: ServerRuntime;
-  readonly #entries = new Map<string, Entry>();
+  readonly #servers = new Map<string, ModelServer>();
 
   constructor(options: ServerPoolOptions) {
     this.#options = options;
@@ -44,35 +53,51 @@ export class ServerPool {
 
   /** Starts a server and waits until its model answers. Throws ServerStartError; nothing runs then. */
   async start(spec: ServerSpec): Promise<void> {
-    const entry: Entry = { spec, process: undefined, state: "STARTING", stopping: false };
-    this.#entries.set(spec.id, entry);
+    if (this.#servers.has(spec.id)) await this.stop(spec.id, { drainMs: 0 });
+    const server = this.#add(spec);
     try {
-      await this.#launchOnFreePorts(entry);
+      await server.deploy();
     } catch (error) {
-      await this.stop(spec.id);
+      this.#remove(server);
       throw error;
     }
   }
 
   /** Starts a server that ran before this emulator was restarted, and keeps trying. */
   resume(spec: ServerSpec): void {
-    const entry: Entry = { spec, process: undefined, state: "RESTARTING", stopping: false };
-    this.#entries.set(spec.id, entry);
-    void this.#keepTrying(entry);
+    this.#add(spec).resume();
   }
 
-  /** Where predictions of a ready server go; undefined while it does not answer. */
+  /** Sends a prediction to the server. Throws ServerCallError when it does not answer, or gets no predictions now. */
+  async predict(id: string, payload: Payload, timeoutMs: number): Promise<HttpAnswer> {
+    return this.#serverOf(id).predict(payload, timeoutMs);
+  }
+
+  /**
+   * Sends a prediction and hands its answer on as it comes; the time counts until its end. Leaving the loop over the chunks, or
+   * the signal, closes the server's request. Throws ServerCallError, as the loop does.
+   */
+  async stream(
+    id: string,
+    payload: Payload,
+    timeoutMs: number,
+    cancel?: AbortSignal,
+  ): Promise<StreamedAnswer> {
+    return this.#serverOf(id).stream(payload, timeoutMs, cancel);
+  }
+
+  /** Where predictions of a server go; undefined while it gets none. */
   predictUrl(id: string): string | undefined {
-    const entry = this.#entries.get(id);
-    if (entry?.state !== "READY" || entry.process === undefined) return undefined;
-    return entry.process.launch.url + entry.spec.predictRoute;
+    return this.#servers.get(id)?.predictUrl;
   }
 
-  list(): { id: string; state: ServerState; pid: number | null }[] {
-    return [...this.#entries.values()].map((entry) => ({
-      id: entry.spec.id,
-      state: entry.state,
-      pid: entry.process?.pid ?? null,
+  list(): ServerStatus[] {
+    return [...this.#servers].map(([id, { state, pid, restarts, since }]) => ({
+      id,
+      state,
+      pid: pid ?? null,
+      restarts,
+      since: since.toISOString(),
     }));
   }
 
@@ -82,17 +107,25 @@ export class ServerPool {
     return existsSync(folder) ? readdirSync(folder) : [];
   }
 
+  /** What the server wrote over all its restarts, or the end of it. */
   readLog(id: string): string {
-    return readServerLog(this.#folderOf(id));
+    return new ServerLog(this.#folderOf(id)).read();
   }
 
-  /** Stops the server and its children. Its log stays until `forget`. */
-  async stop(id: string): Promise<void> {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return;
-    entry.stopping = true;
-    this.#entries.delete(id);
-    await entry.process?.stop();
+  /** Kills the server as if its machine had died; it is restarted as Vertex does. False when nothing runs. */
+  kill(id: string): boolean {
+    return this.#servers.get(id)?.kill() ?? false;
+  }
+
+  /**
+   * Routes no more predictions to the server, waits for those under way, at most so long, and stops it with its children. Its
+   * log stays until `forget`.
+   */
+  async stop(id: string, { drainMs = DRAIN_MS }: { drainMs?: number } = {}): Promise<void> {
+    const server = this.#servers.get(id);
+    if (server === undefined) return;
+    await server.stop(drainMs);
+    this.#remove(server);
   }
 
   /** Removes the folder of a stopped server. */
@@ -100,48 +133,34 @@ export class ServerPool {
     rmSync(this.#folderOf(id), { recursive: true, force: true });
   }
 
+  /** Stops all servers at once, whatever is under way. */
   async stopAll(): Promise<void> {
-    await Promise.all([...this.#entries.keys()].map((id) => this.stop(id)));
+    await Promise.all([...this.#servers.keys()].map((id) => this.stop(id, { drainMs: 0 })));
   }
 
-  async #launchOnFreePorts(entry: Entry): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await this.#launch(entry);
-        return;
-      } catch (error) {
-        const isPortTaken = error instanceof ServerStartError && error.isPortTaken;
-        if (!isPortTaken || entry.stopping || tries === PORT_TRIES) throw error;
-      }
-    }
+  #serverOf(id: string): ModelServer {
+    const server = this.#servers.get(id);
+    if (server !== undefined) return server;
+    throw new ServerCallError("NOT_READY", "The model server is not ready. Try again later.");
   }
 
-  async #launch(entry: Entry): Promise<void> {
-    const folder = this.#folderOf(entry.spec.id);
-    // Nothing of an earlier run may count as this run's log.
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-    const launch = await this.#runtime(entry.spec, folder);
-    if (entry.stopping) return;
-    const server = new ServerProcess(this.#options.python, launch);
-    entry.process = server;
-    await server.waitUntilReady(entry.spec.healthRoute, this.#options.startupTimeoutMs);
-    entry.state = "READY";
-    void server.exited().then(() => this.#keepTrying(entry));
+  #add(spec: ServerSpec): ModelServer {
+    const { python, startupTimeoutMs } = this.#options;
+    const folder = this.#folderOf(spec.id);
+    const server = new ModelServer({
+      spec,
+      folder,
+      python,
+      runtime: this.#runtime,
+      startupTimeoutMs,
+    });
+    this.#servers.set(spec.id, server);
+    return server;
   }
 
-  /** Restarts a server that ended by itself, as Vertex restarts a container, with growing pauses. */
-  async #keepTrying(entry: Entry): Promise<void> {
-    for (let pauseMs = RESTART_DELAY_MS; !entry.stopping; pauseMs *= 2) {
-      entry.state = "RESTARTING";
-      try {
-        await this.#launch(entry);
-        return;
-      } catch {
-        await entry.process?.stop();
-        await delay(Math.min(pauseMs, LONGEST_RESTART_DELAY_MS), undefined, { ref: false });
-      }
-    }
+  /** Another server may have taken its place by now. */
+  #remove(server: ModelServer): void {
+    if (this.#servers.get(server.spec.id) === server) this.#servers.delete(server.spec.id);
   }
 
   #folderOf(id: string): string {

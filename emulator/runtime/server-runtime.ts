@@ -14,10 +14,13 @@ export interface Launch {
   readonly isModelLoaded?: () => Promise<boolean>;
   /** Log line (global) that tells that loading the model failed and will be tried again. */
   readonly failedLoad?: RegExp;
+  /** Whether it prepares its model before it listens: the default liveness check then begins with the first good health check. */
+  readonly listensLate?: boolean;
 }
 
 /**
  * What stands in for a container: lays out one server process in the given folder, on free ports. Called anew for each
- * restart, with the folder emptied. Throws when this machine can't run it at all.
+ * restart, with nothing but the log left in the folder. The spec's variables are already free of those that would reach
+ * the process itself. Throws when this machine can't run it at all.
  */
 export type ServerRuntime = (spec: ServerSpec, folder: string) => Promise<Launch>;

@@ -87,6 +87,8 @@ async function prepareTorchServe(
     // TorchServe's own /ping says Healthy long before the worker has loaded the model.
     isModelLoaded: async () =>
       hasReadyWorker(await getJson(`http://127.0.0.1:${management}/models/${MODEL_NAME}`)),
+    // The archive is unpacked first.
+    listensLate: true,
     failedLoad: /Retry worker: \d+ in \d+ seconds/g,
   };
 }
