@@ -26,7 +26,7 @@ const IMMUTABLE = ["name", "location", "customPlacementConfig", "hierarchicalNam
 const MULTI_REGIONS = ["US", "EU", "ASIA"];
 const DUAL_REGIONS = ["ASIA1", "EUR4", "EUR5", "EUR7", "EUR8", "NAM4"];
 const REGION = /^[A-Z]+-[A-Z]+\d+$/;
-const STORAGE_CLASSES = [
+export const STORAGE_CLASSES: readonly string[] = [
   "STANDARD",
   "NEARLINE",
   "COLDLINE",
@@ -37,6 +37,8 @@ const STORAGE_CLASSES = [
 ];
 const DEFAULT_SOFT_DELETE_SECONDS = "604800";
 const UNIFORM_ACCESS_LOCK_DAYS = 90;
+/** 100 years. */
+const MAX_RETENTION_SECONDS = 3_155_760_000;
 const MAX_LABELS = 64;
 
 /** Refuses what Cloud Storage refuses as a bucket name (400). */
@@ -130,6 +132,7 @@ function settle(wanted: JsonObject, before: JsonObject, now: Date): JsonObject {
     rpo: stringAt(wanted, "rpo") ?? "DEFAULT",
     iamConfiguration: settleIamConfiguration(wanted, before, now),
     softDeletePolicy: settleSoftDelete(wanted, before, now),
+    retentionPolicy: settleRetention(wanted, before, now),
   });
 }
 
@@ -173,6 +176,21 @@ function settleSoftDelete(wanted: JsonObject, before: JsonObject, now: Date): Js
       ? had.effectiveTime
       : now.toISOString();
   return { retentionDurationSeconds: seconds, effectiveTime };
+}
+
+function settleRetention(wanted: JsonObject, before: JsonObject, now: Date): JsonObject {
+  const { retentionPeriod } = objectAt(wanted, "retentionPolicy");
+  if (retentionPeriod === undefined || retentionPeriod === null) return {};
+  const seconds = String(retentionPeriod);
+  if (!/^\d+$/.test(seconds) || Number(seconds) === 0 || Number(seconds) > MAX_RETENTION_SECONDS) {
+    throw invalid(
+      `Invalid retentionPolicy.retentionPeriod "${seconds}". Send 1 to ${MAX_RETENTION_SECONDS} seconds.`,
+    );
+  }
+  const had = objectAt(before, "retentionPolicy");
+  const effectiveTime =
+    had.retentionPeriod === seconds && had.effectiveTime ? had.effectiveTime : now.toISOString();
+  return { retentionPeriod: seconds, effectiveTime };
 }
 
 function checkLabels(labels: JsonObject): void {

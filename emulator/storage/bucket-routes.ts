@@ -1,9 +1,11 @@
+import { projectNumberOf } from "../projects.ts";
 import type { Buckets } from "./buckets.ts";
-import { StorageError, invalid, required } from "./errors.ts";
+import { notServed, required } from "./errors.ts";
 import { type Answer, type Exchange, readJson } from "./http.ts";
 import type { ManagedBuckets } from "./managed-buckets.ts";
 import type { Objects } from "./objects.ts";
-import { parsePreconditions } from "./preconditions.ts";
+import { parsePreconditions, parseReadConditions } from "./preconditions.ts";
+import { readBoolean, readMaxResults, refuseSoftDeleted } from "./query.ts";
 import { toBucketResource, toPolicyResource } from "./resources.ts";
 import type { Route } from "./routes.ts";
 
@@ -26,6 +28,7 @@ export function bucketRoutes(buckets: Buckets, objects: Objects, managed: Manage
       run: async ({ body, query, origin }) => {
         const project = query.get("project");
         if (!project) throw required("project");
+        if (readBoolean(query, "enableObjectRetention")) throw notServed("enableObjectRetention");
         return {
           status: 200,
           json: toBucketResource(await buckets.insert(project, await readJson(body)), origin),
@@ -37,7 +40,8 @@ export function bucketRoutes(buckets: Buckets, objects: Objects, managed: Manage
       path: "/storage/v1/b/{bucket}",
       name: "storage.buckets.get",
       run: async (exchange) => {
-        const bucket = buckets.get(nameOf(exchange), parsePreconditions(exchange.query));
+        const conditions = parseReadConditions(exchange.query, exchange.req.headers);
+        const bucket = buckets.get(nameOf(exchange), conditions);
         return { status: 200, json: toBucketResource(bucket, exchange.origin) };
       },
     },
@@ -105,6 +109,7 @@ export function bucketRoutes(buckets: Buckets, objects: Objects, managed: Manage
       name: "storage.buckets.testIamPermissions",
       run: async (exchange) => {
         const asked = exchange.query.getAll("permissions");
+        if (asked.length === 0) throw required("permissions");
         const permissions = managed.heldPermissions(nameOf(exchange), asked);
         return { status: 200, json: { kind: "storage#testIamPermissionsResponse", permissions } };
       },
@@ -122,13 +127,10 @@ export function bucketRoutes(buckets: Buckets, objects: Objects, managed: Manage
       method: "GET",
       path: "/storage/v1/projects/{project}/serviceAccount",
       name: "storage.projects.serviceAccount.get",
-      run: async () => {
-        throw new StorageError(
-          "UNIMPLEMENTED",
-          501,
-          "notImplemented",
-          "The local Cloud Storage has no service agents.",
-        );
+      run: async ({ params }) => {
+        const number = projectNumberOf(params.project ?? "");
+        const email = `service-${number}@gs-project-accounts.iam.gserviceaccount.com`;
+        return { status: 200, json: { kind: "storage#serviceAccount", email_address: email } };
       },
     },
   ];
@@ -137,6 +139,7 @@ export function bucketRoutes(buckets: Buckets, objects: Objects, managed: Manage
 function listBuckets(buckets: Buckets, { query, origin }: Exchange): Answer {
   const project = query.get("project");
   if (!project) throw required("project");
+  refuseSoftDeleted(query);
   const limit = readMaxResults(query) ?? MAX_RESULTS;
   const after = query.get("pageToken") ?? "";
   const prefix = query.get("prefix") ?? "";
@@ -148,18 +151,10 @@ function listBuckets(buckets: Buckets, { query, origin }: Exchange): Answer {
     status: 200,
     json: {
       kind: "storage#buckets",
-      items: page.map((bucket) => toBucketResource(bucket, origin)),
+      ...(page.length === 0
+        ? {}
+        : { items: page.map((bucket) => toBucketResource(bucket, origin)) }),
       ...(matching.length > page.length ? { nextPageToken: page.at(-1)?.name ?? "" } : {}),
     },
   };
-}
-
-/** The `maxResults` parameter, at most 1000; 400 where it is no positive number. */
-export function readMaxResults(query: URLSearchParams): number | undefined {
-  const value = query.get("maxResults");
-  if (value === null) return undefined;
-  if (!/^\d+$/.test(value) || Number(value) === 0) {
-    throw invalid(`Invalid value "${value}" for parameter maxResults. Send a positive number.`);
-  }
-  return Math.min(Number(value), MAX_RESULTS);
 }

@@ -1,16 +1,12 @@
 import { projectNumberOf } from "../projects.ts";
-import {
-  changedBucketSettings,
-  checkBucketName,
-  hasUniformAccess,
-  newBucketSettings,
-} from "./bucket-fields.ts";
+import { changedBucketSettings, checkBucketName, newBucketSettings } from "./bucket-fields.ts";
 import { conflict, noSuchBucket, StorageError } from "./errors.ts";
 import { following, type Generations, toEtag } from "./generations.ts";
+import { checkPolicy, defaultBindings } from "./iam-policy.ts";
 import { type Json, type JsonObject, mergePatch, stringAt } from "./json.ts";
 import type { Locks } from "./locks.ts";
 import type { Persistence } from "./persistence.ts";
-import { checkPreconditions, type Preconditions } from "./preconditions.ts";
+import { checkEtag, checkPreconditions, type Preconditions } from "./preconditions.ts";
 
 /** A bucket as it is kept. */
 export interface BucketRecord {
@@ -86,6 +82,7 @@ export class Buckets {
     const bucket = this.#byName.get(name);
     if (!bucket) throw noSuchBucket();
     checkPreconditions(conditions, bucket, "read");
+    checkEtag(conditions, toEtag(bucket.metageneration));
     return bucket;
   }
 
@@ -152,6 +149,7 @@ export class Buckets {
           `The policy of bucket "${name}" was changed since it was read. Read it again.`,
         );
       }
+      checkPolicy(body, bucket.settings);
       const policy = {
         revision: following(bucket.policy.revision),
         version: typeof body.version === "number" ? body.version : 1,
@@ -204,19 +202,4 @@ export class Buckets {
 /** Whether it is the project's; id and number name the same one. */
 function isOf(bucket: BucketRecord, project: string): boolean {
   return !bucket.managed && projectNumberOf(bucket.project) === projectNumberOf(project);
-}
-
-function defaultBindings(project: string, settings: JsonObject): Json {
-  const owners = [`projectEditor:${project}`, `projectOwner:${project}`];
-  const viewers = [`projectViewer:${project}`];
-  const bucketRoles = [
-    { role: "roles/storage.legacyBucketOwner", members: owners },
-    { role: "roles/storage.legacyBucketReader", members: viewers },
-  ];
-  if (!hasUniformAccess(settings)) return bucketRoles;
-  return [
-    ...bucketRoles,
-    { role: "roles/storage.legacyObjectOwner", members: owners },
-    { role: "roles/storage.legacyObjectReader", members: viewers },
-  ];
 }

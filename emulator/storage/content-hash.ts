@@ -1,14 +1,14 @@
 import { createHash, type Hash } from "node:crypto";
 
-import { crc32c, encodeCrc32c } from "./crc32c.ts";
+import { combineCrc32c, crc32c, decodeCrc32c, encodeCrc32c } from "./crc32c.ts";
 import { invalid } from "./errors.ts";
 
 /** What is known of finished content. */
 export interface ContentDigest {
   /** Bytes. */
   readonly size: number;
-  /** Base64 of the 16 bytes. */
-  readonly md5Hash: string;
+  /** Base64 of the 16 bytes; absent for composed content. */
+  readonly md5Hash?: string;
   /** Base64 of the 4 bytes, most significant first. */
   readonly crc32c: string;
 }
@@ -37,13 +37,25 @@ export class ContentHash {
   }
 
   /** The digest of what was seen so far; more may follow. */
-  digest(): ContentDigest {
+  digest(): ContentDigest & { readonly md5Hash: string } {
     return {
       size: this.#size,
       md5Hash: this.#md5.copy().digest("base64"),
       crc32c: encodeCrc32c(this.#crc32c),
     };
   }
+}
+
+/** The digest of contents one after the other, without reading them; it has no MD5. */
+export function concatenateDigests(pieces: readonly ContentDigest[]): ContentDigest {
+  const whole = pieces.reduce(
+    ({ size, crc }, piece) => ({
+      size: size + piece.size,
+      crc: combineCrc32c(crc, decodeCrc32c(piece.crc32c), piece.size),
+    }),
+    { size: 0, crc: 0 },
+  );
+  return { size: whole.size, crc32c: encodeCrc32c(whole.crc) };
 }
 
 /** Refuses content that is not what the client said it was sending (400). */

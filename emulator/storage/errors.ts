@@ -8,6 +8,7 @@ export type StorageReason =
   | "badRequest"
   | "authError"
   | "forbidden"
+  | "retentionPolicyNotMet"
   | "notFound"
   | "conflict"
   | "gone"
@@ -64,6 +65,16 @@ export function noSuchUpload(uploadId: string): StorageError {
     404,
     "notFound",
     `Upload "${uploadId}" does not exist: it was finished, aborted or has expired. Start a new upload.`,
+  );
+}
+
+/** What Google serves and this does not: a method, or something that a request asks for. */
+export function notServed(what: string): StorageError {
+  return new StorageError(
+    "UNIMPLEMENTED",
+    501,
+    "notImplemented",
+    `${what} is not served by the local Cloud Storage.`,
   );
 }
 

@@ -121,17 +121,12 @@ export function claimsOf(req: IncomingMessage): HashClaims {
   return claimsFromHeaders(headerOf(req, "x-goog-hash") ?? "", headerOf(req, "content-md5"));
 }
 
-/** The hashes of the whole object, as `x-goog-hash` shows them. */
-export function googHashOf(record: ObjectRecord): string {
-  const { crc32c, md5Hash } = record;
-  return toGoogHash(record.componentCount === undefined ? { crc32c, md5Hash } : { crc32c });
-}
-
 /** An answer with the content of an object, or the part of it that a Range header asks for (206, or 416). */
 export async function contentAnswer(
   req: IncomingMessage,
   record: ObjectRecord,
   reader: DataReader,
+  etag = toEtag(record.generation, record.metageneration),
 ): Promise<Answer> {
   const range = parseRange(headerOf(req, "range"), record.size);
   if (range === "unsatisfiable") {
@@ -143,7 +138,7 @@ export async function contentAnswer(
       `The requested range cannot be satisfied: the object has ${record.size} bytes.`,
     );
   }
-  const headers = contentHeaders(record);
+  const headers = { ...contentHeaders(record), etag };
   if (!range) {
     return { status: 200, headers, content: { reader, start: 0, end: record.size } };
   }
@@ -159,11 +154,10 @@ function contentHeaders(record: ObjectRecord): Record<string, string> {
   const headers: Record<string, string> = {
     "accept-ranges": "bytes",
     "content-type": record.contentType ?? "application/octet-stream",
-    etag: toEtag(record.generation, record.metageneration),
     "last-modified": new Date(record.timeCreated).toUTCString(),
     "x-goog-generation": record.generation,
     "x-goog-metageneration": record.metageneration,
-    "x-goog-hash": googHashOf(record),
+    "x-goog-hash": toGoogHash(record),
     "x-goog-storage-class": stringAt(record.fields, "storageClass") ?? "STANDARD",
     "x-goog-stored-content-encoding": stringAt(record.fields, "contentEncoding") ?? "identity",
     "x-goog-stored-content-length": String(record.size),

@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Around } from "../calls.ts";
 import { bucketRoutes } from "./bucket-routes.ts";
 import { Buckets } from "./buckets.ts";
+import { Copies } from "./copies.ts";
+import { copyRoutes } from "./copy-routes.ts";
 import { Generations } from "./generations.ts";
 import { Locks } from "./locks.ts";
 import { type Folder, ManagedBuckets } from "./managed-buckets.ts";
@@ -70,15 +72,17 @@ export async function createStorage(options: StorageOptions): Promise<Storage> {
   const locks = new Locks();
   const buckets = new Buckets(persistence, generations, locks, now);
   const objects = new Objects(persistence, buckets, generations, locks, now);
+  const copies = new Copies(persistence, objects, locks);
   const uploads = new Uploads(persistence, objects, now);
-  const multipartUploads = new MultipartUploads(persistence, objects, now);
+  const multipartUploads = new MultipartUploads(persistence, objects, copies, now);
   await load(persistence, buckets, objects, uploads, multipartUploads);
 
-  const managed = new ManagedBuckets(buckets, objects);
+  const managed = new ManagedBuckets(buckets, objects, copies);
   const edge = new RestEdge(
     [
       ...bucketRoutes(buckets, objects, managed),
       ...objectRoutes(buckets, objects),
+      ...copyRoutes(objects, copies),
       ...uploadRoutes(buckets, uploads),
     ],
     xmlRoutes(objects, uploads, multipartUploads),

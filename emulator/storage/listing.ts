@@ -1,3 +1,4 @@
+import { invalid } from "./errors.ts";
 import type { ObjectRecord } from "./object-record.ts";
 
 export interface ListOptions {
@@ -9,6 +10,7 @@ export interface ListOptions {
   /** First name (inclusive) and last name (exclusive). */
   readonly startOffset?: string;
   readonly endOffset?: string;
+  readonly matches?: (name: string) => boolean;
   readonly pageToken?: string;
   /** Items and prefixes together. @default 1000 */
   readonly maxResults?: number;
@@ -29,6 +31,7 @@ export function listPage(records: readonly ObjectRecord[], options: ListOptions)
   const after = options.pageToken === undefined ? undefined : decodeToken(options.pageToken);
   const sorted = records
     .filter(({ name }) => name.startsWith(prefix) && compareNames(name, startOffset) >= 0)
+    .filter(({ name }) => options.matches?.(name) ?? true)
     .filter(({ name }) => endOffset === undefined || compareNames(name, endOffset) < 0)
     .sort(
       (a, b) =>
@@ -85,5 +88,7 @@ function encodeToken(position: string): string {
 }
 
 function decodeToken(token: string): string {
-  return Buffer.from(token, "base64url").toString();
+  const position = Buffer.from(token, "base64url").toString();
+  if (encodeToken(position) !== token) throw invalid(`Invalid page token "${token}".`);
+  return position;
 }

@@ -1,4 +1,5 @@
 import type { Buckets } from "./buckets.ts";
+import type { Copies } from "./copies.ts";
 import { StorageError } from "./errors.ts";
 import type { Objects } from "./objects.ts";
 
@@ -22,10 +23,12 @@ const COPIES = ["storage.objects.copy", "storage.objects.rewrite"];
 export class ManagedBuckets {
   readonly #buckets: Buckets;
   readonly #objects: Objects;
+  readonly #copies: Copies;
 
-  constructor(buckets: Buckets, objects: Objects) {
+  constructor(buckets: Buckets, objects: Objects, copies: Copies) {
     this.#buckets = buckets;
     this.#objects = objects;
+    this.#copies = copies;
   }
 
   /** Throws 403 where the call of an API method would read or change more of a managed bucket than a viewer may. */
@@ -52,7 +55,7 @@ export class ManagedBuckets {
   async copyFolder(source: Folder, target: Folder): Promise<void> {
     await this.#buckets.ensureManaged(target.bucket);
     try {
-      await this.#objects.copyFolder(source, target);
+      await this.#copies.copyFolder(source, target);
     } catch (error) {
       await this.removeFolder(target);
       throw error;

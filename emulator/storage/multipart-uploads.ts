@@ -1,3 +1,4 @@
+import type { Copies } from "./copies.ts";
 import { ContentHash, type HashClaims, verifyClaims } from "./content-hash.ts";
 import { invalid, noSuchUpload } from "./errors.ts";
 import { Locks } from "./locks.ts";
@@ -16,6 +17,7 @@ export interface UploadedPart {
   /** Bytes. */
   readonly size: number;
   readonly crc32c: string;
+  readonly md5Hash: string;
   readonly dataId: string;
 }
 
@@ -40,13 +42,15 @@ const MIN_PART_BYTES = 5 * 1024 * 1024;
 export class MultipartUploads {
   readonly #persistence: Persistence;
   readonly #objects: Objects;
+  readonly #copies: Copies;
   readonly #now: () => Date;
   readonly #documents = new Map<string, MultipartDocument>();
   readonly #locks = new Locks();
 
-  constructor(persistence: Persistence, objects: Objects, now: () => Date) {
+  constructor(persistence: Persistence, objects: Objects, copies: Copies, now: () => Date) {
     this.#persistence = persistence;
     this.#objects = objects;
+    this.#copies = copies;
     this.#now = now;
   }
 
@@ -108,7 +112,7 @@ export class MultipartUploads {
       const digest = hash.digest();
       verifyClaims(claims, digest);
       const etag = `"${Buffer.from(digest.md5Hash, "base64").toString("hex")}"`;
-      const part = { partNumber, etag, size: digest.size, crc32c: digest.crc32c, dataId };
+      const part = { ...digest, partNumber, etag, dataId };
       await this.#locks.run(id, () => this.#addPart(id, address, part));
       return part;
     } catch (error) {
@@ -134,10 +138,7 @@ export class MultipartUploads {
       const parts = selectParts(document, listed);
       let record: ObjectRecord;
       try {
-        const digest = await this.#objects.concatenate(
-          parts.map(({ dataId }) => dataId),
-          document.dataId,
-        );
+        const digest = await this.#copies.concatenate(parts, document.dataId);
         const { bucket, bucketId, name, dataId, contentType, metadata, fields } = document;
         const described =
           contentType === undefined ? { metadata, fields } : { contentType, metadata, fields };

@@ -1,6 +1,7 @@
 import type { ContentDigest } from "./content-hash.ts";
 import { invalid } from "./errors.ts";
-import { isJsonObject, type JsonObject, pick } from "./json.ts";
+import { STORAGE_CLASSES } from "./bucket-fields.ts";
+import { isJsonObject, type JsonObject, pick, withoutEmpty } from "./json.ts";
 
 /** One generation of an object as it is kept. */
 export interface ObjectRecord {
@@ -10,8 +11,8 @@ export interface ObjectRecord {
   readonly size: number;
   readonly generation: string;
   readonly metageneration: string;
-  /** Base64 of the MD5. Kept for composed objects too, though Google's API does not show it for those. */
-  readonly md5Hash: string;
+  /** Base64 of the MD5; absent for a composed object. */
+  readonly md5Hash?: string;
   /** Base64 of the CRC32C, big-endian. */
   readonly crc32c: string;
   /** The custom metadata that the client gave. */
@@ -22,6 +23,8 @@ export interface ObjectRecord {
   readonly updated: string;
   /** When it stopped being the live generation; absent while it is. */
   readonly timeDeleted?: string;
+  /** When its event-based hold was taken away: its time in the bucket counts from then. */
+  readonly holdReleasedAt?: string;
   /** How many parts it was composed of; absent for an object uploaded whole. */
   readonly componentCount?: number;
   /** The other writable fields: cacheControl, contentEncoding, customTime, storageClass ... */
@@ -57,11 +60,12 @@ const FIELDS = [
   "customTime",
   "eventBasedHold",
   "kmsKeyName",
-  "retention",
   "storageClass",
   "temporaryHold",
 ];
 const MAX_NAME_BYTES = 1024;
+/** All keys and values of an object's custom metadata together, bytes. */
+const MAX_METADATA_BYTES = 8 * 1024;
 
 /** Refuses what Cloud Storage refuses as an object name (400). */
 export function checkObjectName(name: string): void {
@@ -91,10 +95,24 @@ export function toObjectMetadata(resource: JsonObject): ObjectMetadata {
       metadata[key] = value;
     }
   }
+  const metadataBytes = Buffer.byteLength(Object.entries(metadata).flat().join(""));
+  if (metadataBytes > MAX_METADATA_BYTES) {
+    throw invalid(
+      `The custom metadata has ${metadataBytes} bytes. Send at most ${MAX_METADATA_BYTES}.`,
+    );
+  }
+  const fields = withoutEmpty(pick(resource, FIELDS));
+  const storageClass = fields.storageClass ?? "STANDARD";
+  if (typeof storageClass !== "string" || !STORAGE_CLASSES.includes(storageClass)) {
+    throw invalid(`Invalid storage class ${JSON.stringify(storageClass)}.`);
+  }
+  if (resource.retention !== undefined && resource.retention !== null) {
+    throw invalid("Object Retention is not enabled for this bucket. Leave out retention.");
+  }
   return {
     ...(typeof resource.contentType === "string" ? { contentType: resource.contentType } : {}),
     metadata,
-    fields: pick(resource, FIELDS),
+    fields,
   };
 }
 

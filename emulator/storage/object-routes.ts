@@ -1,11 +1,13 @@
-import { readMaxResults } from "./bucket-routes.ts";
 import { hasUniformAccess } from "./bucket-fields.ts";
 import type { Buckets } from "./buckets.ts";
 import { invalid } from "./errors.ts";
 import { type Answer, contentAnswer, type Exchange, readJson } from "./http.ts";
-import { isJsonObject, objectAt, stringAt } from "./json.ts";
-import type { ObjectAddress, ComposeSource, Objects } from "./objects.ts";
-import { parsePreconditions } from "./preconditions.ts";
+import type { JsonObject } from "./json.ts";
+import { compileGlob } from "./match-glob.ts";
+import type { ObjectRecord } from "./object-record.ts";
+import type { ObjectAddress, Objects } from "./objects.ts";
+import { parsePreconditions, parseReadConditions } from "./preconditions.ts";
+import { readBoolean, readMaxResults, refuseSoftDeleted } from "./query.ts";
 import { toObjectResource } from "./resources.ts";
 import type { Route } from "./routes.ts";
 
@@ -13,12 +15,14 @@ const OBJECT = "/storage/v1/b/{bucket}/o/{object}";
 
 /** The JSON API's object methods, uploads excepted. */
 export function objectRoutes(buckets: Buckets, objects: Objects): Route[] {
+  const toResource = (record: ObjectRecord, origin: string): JsonObject =>
+    toObjectResource(record, buckets.get(record.bucket), origin);
   return [
     {
       method: "GET",
       path: "/storage/v1/b/{bucket}/o",
       name: "storage.objects.list",
-      run: async (exchange) => listObjects(objects, exchange),
+      run: async (exchange) => listObjects(objects, exchange, toResource),
     },
     {
       method: "GET",
@@ -26,8 +30,9 @@ export function objectRoutes(buckets: Buckets, objects: Objects): Route[] {
       name: "storage.objects.get",
       run: async (exchange) => {
         if (exchange.query.get("alt") === "media") return download(objects, exchange);
-        const record = objects.get(addressOf(exchange), parsePreconditions(exchange.query));
-        return { status: 200, json: toObjectResource(record, exchange.origin) };
+        const conditions = parseReadConditions(exchange.query, exchange.req.headers);
+        const record = objects.get(addressOf(exchange), conditions);
+        return { status: 200, json: toResource(record, exchange.origin) };
       },
     },
     {
@@ -45,7 +50,7 @@ export function objectRoutes(buckets: Buckets, objects: Objects): Route[] {
         const patch = await readJson(exchange.body);
         const conditions = parsePreconditions(exchange.query);
         const record = await objects.patch(addressOf(exchange), patch, conditions);
-        return { status: 200, json: toObjectResource(record, exchange.origin) };
+        return { status: 200, json: toResource(record, exchange.origin) };
       },
     },
     {
@@ -57,7 +62,7 @@ export function objectRoutes(buckets: Buckets, objects: Objects): Route[] {
         const body = await readJson(exchange.body);
         const conditions = parsePreconditions(exchange.query);
         const record = await objects.update(addressOf(exchange), body, conditions);
-        return { status: 200, json: toObjectResource(record, exchange.origin) };
+        return { status: 200, json: toResource(record, exchange.origin) };
       },
     },
     {
@@ -67,39 +72,6 @@ export function objectRoutes(buckets: Buckets, objects: Objects): Route[] {
       run: async (exchange) => {
         await objects.delete(addressOf(exchange), parsePreconditions(exchange.query));
         return { status: 204 };
-      },
-    },
-    {
-      method: "POST",
-      path: `${OBJECT}/compose`,
-      name: "storage.objects.compose",
-      run: (exchange) => compose(objects, exchange),
-    },
-    {
-      method: "POST",
-      path: `${OBJECT}/copyTo/b/{targetBucket}/o/{targetObject}`,
-      name: "storage.objects.copy",
-      run: async (exchange) => {
-        const record = await copy(objects, exchange);
-        return { status: 200, json: toObjectResource(record, exchange.origin) };
-      },
-    },
-    {
-      method: "POST",
-      path: `${OBJECT}/rewriteTo/b/{targetBucket}/o/{targetObject}`,
-      name: "storage.objects.rewrite",
-      run: async (exchange) => {
-        const record = await copy(objects, exchange);
-        return {
-          status: 200,
-          json: {
-            kind: "storage#rewriteResponse",
-            totalBytesRewritten: String(record.size),
-            objectSize: String(record.size),
-            done: true,
-            resource: toObjectResource(record, exchange.origin),
-          },
-        };
       },
     },
   ];
@@ -122,19 +94,24 @@ function addressOf({ params, query }: Exchange): ObjectAddress {
   };
 }
 
-function listObjects(objects: Objects, { params, query, origin }: Exchange): Answer {
+function listObjects(
+  objects: Objects,
+  { params, query, origin }: Exchange,
+  toResource: (record: ObjectRecord, origin: string) => JsonObject,
+): Answer {
   const read = (name: string): string | undefined => query.get(name) || undefined;
-  if (read("matchGlob"))
-    throw invalid("matchGlob is not served by the local Cloud Storage. Use prefix.");
+  refuseSoftDeleted(query);
+  const glob = read("matchGlob");
   const page = objects.list(params.bucket ?? "", {
     prefix: read("prefix"),
     delimiter: read("delimiter"),
-    includeTrailingDelimiter: query.get("includeTrailingDelimiter") === "true",
+    matches: glob === undefined ? undefined : compileGlob(glob),
+    includeTrailingDelimiter: readBoolean(query, "includeTrailingDelimiter"),
     startOffset: read("startOffset"),
     endOffset: read("endOffset"),
     pageToken: read("pageToken"),
     maxResults: readMaxResults(query),
-    versions: query.get("versions") === "true",
+    versions: readBoolean(query, "versions"),
   });
   return {
     status: 200,
@@ -142,53 +119,15 @@ function listObjects(objects: Objects, { params, query, origin }: Exchange): Ans
       kind: "storage#objects",
       ...(page.nextPageToken === undefined ? {} : { nextPageToken: page.nextPageToken }),
       ...(page.prefixes.length === 0 ? {} : { prefixes: page.prefixes }),
-      items: page.items.map((record) => toObjectResource(record, origin)),
+      ...(page.items.length === 0
+        ? {}
+        : { items: page.items.map((record) => toResource(record, origin)) }),
     },
   };
 }
 
 async function download(objects: Objects, exchange: Exchange): Promise<Answer> {
-  const conditions = parsePreconditions(exchange.query);
+  const conditions = parseReadConditions(exchange.query, exchange.req.headers);
   const { record, content } = await objects.open(addressOf(exchange), conditions);
   return contentAnswer(exchange.req, record, content);
-}
-
-async function copy(objects: Objects, exchange: Exchange): ReturnType<Objects["copy"]> {
-  const { params, query, body } = exchange;
-  return objects.copy(
-    {
-      bucket: params.bucket ?? "",
-      name: params.object ?? "",
-      generation: query.get("sourceGeneration") ?? undefined,
-    },
-    { bucket: params.targetBucket ?? "", name: params.targetObject ?? "" },
-    await readJson(body),
-    { source: parsePreconditions(query, "Source"), target: parsePreconditions(query) },
-  );
-}
-
-async function compose(objects: Objects, exchange: Exchange): Promise<Answer> {
-  const conditions = parsePreconditions(exchange.query);
-  const body = await readJson(exchange.body);
-  const listed = Array.isArray(body.sourceObjects) ? body.sourceObjects : [];
-  const sources = listed.map((source): ComposeSource => {
-    const name = isJsonObject(source) ? stringAt(source, "name") : undefined;
-    if (!isJsonObject(source) || name === undefined) {
-      throw invalid("Each of sourceObjects must be an object with a name.");
-    }
-    const { ifGenerationMatch } = objectAt(source, "objectPreconditions");
-    return {
-      name,
-      generation: source.generation === undefined ? undefined : String(source.generation),
-      conditions:
-        ifGenerationMatch === undefined ? {} : { generationMatch: String(ifGenerationMatch) },
-    };
-  });
-  const record = await objects.compose(
-    { bucket: exchange.params.bucket ?? "", name: exchange.params.object ?? "" },
-    sources,
-    objectAt(body, "destination"),
-    conditions,
-  );
-  return { status: 200, json: toObjectResource(record, exchange.origin) };
 }

@@ -1,12 +1,10 @@
 import { hasVersioning } from "./bucket-fields.ts";
 import type { BucketRecord, Buckets } from "./buckets.ts";
-import { ContentHash } from "./content-hash.ts";
-import { invalid, noSuchBucket } from "./errors.ts";
-import { following, type Generations } from "./generations.ts";
-import { type JsonObject, mergePatch, objectAt, stringAt } from "./json.ts";
+import { noSuchBucket } from "./errors.ts";
+import { following, type Generations, toEtag } from "./generations.ts";
+import { type JsonObject, mergePatch, objectAt, pick, stringAt } from "./json.ts";
 import { type Listing, listPage, type ListOptions } from "./listing.ts";
 import type { Locks } from "./locks.ts";
-import type { Folder } from "./managed-buckets.ts";
 import { ObjectIndex } from "./object-index.ts";
 import {
   checkObjectName,
@@ -17,7 +15,8 @@ import {
   toWritableResource,
 } from "./object-record.ts";
 import type { DataReader, Persistence } from "./persistence.ts";
-import { checkPreconditions, type Preconditions } from "./preconditions.ts";
+import { checkEtag, checkPreconditions, type Preconditions } from "./preconditions.ts";
+import { checkRemovable } from "./retention.ts";
 
 /** Where an object is: a live one, or one of its generations. */
 export interface ObjectAddress {
@@ -25,15 +24,6 @@ export interface ObjectAddress {
   readonly name: string;
   readonly generation?: string;
 }
-
-/** One source of a compose request. */
-export interface ComposeSource {
-  readonly name: string;
-  readonly generation?: string;
-  readonly conditions: Preconditions;
-}
-
-const MAX_COMPOSE_SOURCES = 32;
 
 /** The objects, in memory and on disk. Every change of a bucket's objects waits for the one before it. */
 export class Objects {
@@ -103,9 +93,20 @@ export class Objects {
     return listPage(this.#index.records(this.#buckets.get(bucket).id, options.versions), options);
   }
 
+  /** The bucket; 404 for an unknown one. */
+  bucket(name: string): BucketRecord {
+    return this.#buckets.get(name);
+  }
+
+  /** The object, or undefined where there is none; 404 for an unknown bucket. */
+  find({ bucket, name, generation }: ObjectAddress): ObjectRecord | undefined {
+    return this.#index.find(this.#buckets.get(bucket).id, name, generation);
+  }
+
   get(address: ObjectAddress, conditions: Preconditions = {}): ObjectRecord {
     const record = this.#find(address);
     checkPreconditions(conditions, record, "read");
+    checkEtag(conditions, toEtag(record.generation, record.metageneration));
     return record;
   }
 
@@ -134,7 +135,9 @@ export class Objects {
   checkInsert(bucket: string, name: string, conditions: Preconditions): BucketRecord {
     const found = this.#buckets.get(bucket);
     checkObjectName(name);
-    checkPreconditions(conditions, this.#index.find(found.id, name), "write");
+    const predecessor = this.#index.find(found.id, name);
+    checkPreconditions(conditions, predecessor, "write");
+    if (predecessor) checkRemovable(predecessor, found, this.#now());
     return found;
   }
 
@@ -178,10 +181,29 @@ export class Objects {
     body: JsonObject,
     conditions: Preconditions,
   ): Promise<ObjectRecord> {
-    return this.#change(address, conditions, (before) => {
-      const wanted = toObjectMetadata(body);
-      const storageClass = before.fields.storageClass ?? "STANDARD";
-      return { ...wanted, fields: { storageClass, ...wanted.fields } };
+    return this.#change(address, conditions, () => toObjectMetadata(body));
+  }
+
+  /** Gives a live object another name; on disk, too, that is one step. */
+  rename(
+    source: ObjectAddress,
+    name: string,
+    conditions: { source: Preconditions; target: Preconditions },
+  ): Promise<ObjectRecord> {
+    return this.#locks.run(source.bucket, async () => {
+      const bucket = this.checkInsert(source.bucket, name, conditions.target);
+      const record = this.#find(source);
+      checkPreconditions(conditions.source, record, "write");
+      checkRemovable(record, bucket, this.#now());
+      const predecessor = name === record.name ? undefined : this.#index.find(bucket.id, name);
+      const now = this.#now().toISOString();
+      const generation = this.#generations.next();
+      const renamed = { ...record, name, generation, metageneration: "1", timeCreated: now };
+      await this.#persistence.writeDocument("objects", record.dataId, { ...renamed, updated: now });
+      this.#index.remove(record);
+      this.#index.put({ ...renamed, updated: now });
+      if (predecessor) await this.#retire(bucket, predecessor);
+      return { ...renamed, updated: now };
     });
   }
 
@@ -190,132 +212,11 @@ export class Objects {
     return this.#locks.run(address.bucket, async () => {
       const record = this.#find(address);
       checkPreconditions(conditions, record, "write");
-      if (address.generation === undefined)
-        await this.#retire(this.#buckets.get(address.bucket), record);
+      const bucket = this.#buckets.get(address.bucket);
+      checkRemovable(record, bucket, this.#now());
+      if (address.generation === undefined) await this.#retire(bucket, record);
       else await this.#erase(record);
     });
-  }
-
-  /** Copies an object on the server. `body` replaces the metadata where it says anything at all. */
-  async copy(
-    source: ObjectAddress,
-    target: ObjectAddress,
-    body: JsonObject,
-    conditions: { source: Preconditions; target: Preconditions },
-  ): Promise<ObjectRecord> {
-    const record = this.get(source);
-    checkPreconditions(conditions.source, record, "write");
-    const bucket = this.checkInsert(target.bucket, target.name, conditions.target);
-    const sent = toObjectMetadata(body);
-    const says =
-      sent.contentType !== undefined || "metadata" in body || Object.keys(sent.fields).length > 0;
-    const dataId = this.#persistence.newId();
-    await this.#locks.run(source.bucket, async () => {
-      // Asked again: the source may have been deleted or overwritten since.
-      const { generation } = record;
-      await this.#persistence.linkData(this.get({ ...source, generation }).dataId, dataId);
-    });
-    const candidate = toCopy(
-      record,
-      { bucket, name: target.name, dataId },
-      says ? sent : undefined,
-    );
-    return this.#insertOrDrop(candidate, conditions.target);
-  }
-
-  /** Copies the live objects of one folder, as they are now, into another; shares their content. */
-  async copyFolder(source: Folder, target: Folder): Promise<void> {
-    const bucket = this.#buckets.get(target.bucket);
-    const candidates: ObjectCandidate[] = [];
-    try {
-      await this.#locks.run(source.bucket, async () => {
-        for (const record of this.listObjects(source.bucket, source.prefix)) {
-          const name = target.prefix + record.name.slice(source.prefix.length);
-          const dataId = this.#persistence.newId();
-          await this.#persistence.linkData(record.dataId, dataId);
-          candidates.push(toCopy(record, { bucket, name, dataId }));
-        }
-      });
-      // One after the other: each is removed from the list once it is an object.
-      for (let next = candidates[0]; next !== undefined; next = candidates[0]) {
-        await this.insert(next, {});
-        candidates.shift();
-      }
-    } finally {
-      for (const { dataId } of candidates) await this.#persistence.removeData(dataId);
-    }
-  }
-
-  /** Strings up to 32 objects of a bucket together into one. */
-  async compose(
-    target: ObjectAddress,
-    sources: readonly ComposeSource[],
-    destination: JsonObject,
-    conditions: Preconditions,
-  ): Promise<ObjectRecord> {
-    const bucket = this.checkInsert(target.bucket, target.name, conditions);
-    if (sources.length === 0 || sources.length > MAX_COMPOSE_SOURCES) {
-      throw invalid(
-        `A compose request takes 1 to ${MAX_COMPOSE_SOURCES} source objects, not ${sources.length}.`,
-      );
-    }
-    const records = sources.map(({ conditions: wanted, ...source }) => {
-      const record = this.get({ bucket: bucket.name, ...source });
-      checkPreconditions(wanted, record, "write");
-      return record;
-    });
-    const dataId = this.#persistence.newId();
-    const digest = await this.concatenate(
-      records.map((record) => record.dataId),
-      dataId,
-    );
-    const described = toObjectMetadata(destination);
-    const componentCount = records.reduce((sum, record) => sum + (record.componentCount ?? 1), 0);
-    const candidate: ObjectCandidate = {
-      contentType: records[0]?.contentType,
-      ...described,
-      bucketId: bucket.id,
-      bucket: bucket.name,
-      name: target.name,
-      dataId,
-      digest,
-      componentCount,
-    };
-    return this.#insertOrDrop(candidate, conditions);
-  }
-
-  /** Writes the given data files one after the other into a new one, chunk by chunk. */
-  async concatenate(
-    parts: readonly string[],
-    dataId: string,
-  ): Promise<ReturnType<ContentHash["digest"]>> {
-    const hash = new ContentHash();
-    const target = await this.#persistence.createData(dataId);
-    try {
-      for (const part of parts) {
-        const content = await this.#persistence.openData(part);
-        for await (const chunk of content.stream(0, await this.#persistence.dataSize(part))) {
-          const written = target.write(chunk as Buffer);
-          hash.update(chunk as Buffer);
-          await written;
-        }
-      }
-    } finally {
-      await target.close();
-    }
-    return hash.digest();
-  }
-
-  async #insertOrDrop(
-    candidate: ObjectCandidate,
-    conditions: Preconditions,
-  ): Promise<ObjectRecord> {
-    try {
-      return await this.insert(candidate, conditions);
-    } catch (error) {
-      await this.#persistence.removeData(candidate.dataId);
-      throw error;
-    }
   }
 
   #find({ bucket, name, generation }: ObjectAddress): ObjectRecord {
@@ -331,11 +232,16 @@ export class Objects {
       const before = this.#find(address);
       checkPreconditions(conditions, before, "write");
       const { contentType: _, ...rest } = before;
+      const changed = change(before);
+      const updated = this.#now().toISOString();
+      const isReleased = before.fields.eventBasedHold && !changed.fields.eventBasedHold;
       return this.#store({
         ...rest,
-        ...change(before),
+        ...changed,
+        fields: { ...changed.fields, ...pick(before.fields, ["storageClass", "kmsKeyName"]) },
+        ...(isReleased ? { holdReleasedAt: updated } : {}),
         metageneration: following(before.metageneration),
-        updated: this.#now().toISOString(),
+        updated,
       });
     });
   }
@@ -362,37 +268,11 @@ export class Objects {
   }
 }
 
-/** The record's content under another name, with its own description unless another is given. */
-function toCopy(
-  record: ObjectRecord,
-  target: { bucket: BucketRecord; name: string; dataId: string },
-  description: ObjectMetadata = inheritedDescription(record),
-): ObjectCandidate {
-  const { bucket, name, dataId } = target;
-  return {
-    ...description,
-    bucketId: bucket.id,
-    bucket: bucket.name,
-    name,
-    dataId,
-    digest: { size: record.size, md5Hash: record.md5Hash, crc32c: record.crc32c },
-    ...(record.componentCount === undefined ? {} : { componentCount: record.componentCount }),
-  };
-}
-
-function inheritedDescription(record: ObjectRecord): ObjectMetadata {
-  const { kmsKeyName: _, storageClass: __, ...fields } = record.fields;
-  return {
-    ...(record.contentType === undefined ? {} : { contentType: record.contentType }),
-    metadata: record.metadata,
-    fields,
-  };
-}
-
 function withBucketDefaults(fields: JsonObject, bucket: BucketRecord): JsonObject {
   const key = stringAt(objectAt(bucket.settings, "encryption"), "defaultKmsKeyName");
   return {
     storageClass: bucket.settings.storageClass ?? "STANDARD",
+    ...(bucket.settings.defaultEventBasedHold === true ? { eventBasedHold: true } : {}),
     ...(key === undefined ? {} : { kmsKeyName: `${key}/cryptoKeyVersions/1` }),
     ...fields,
   };

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from "node:http";
+
 import { conditionNotMet, invalid, notModified } from "./errors.ts";
 
 /** Generation and metageneration conditions of one request; absent ones always hold. */
@@ -6,6 +8,9 @@ export interface Preconditions {
   readonly generationNotMatch?: string;
   readonly metagenerationMatch?: string;
   readonly metagenerationNotMatch?: string;
+  /** Etags out of If-Match and If-None-Match; only reads have them. "*" stands for any. */
+  readonly etagMatch?: readonly string[];
+  readonly etagNotMatch?: readonly string[];
 }
 
 /** What conditions are checked against; undefined: no live object. */
@@ -36,6 +41,28 @@ export function parsePreconditions(
     metagenerationMatch: read("MetagenerationMatch"),
     metagenerationNotMatch: read("MetagenerationNotMatch"),
   };
+}
+
+/** Reads the conditions of a read: query parameters, If-Match and If-None-Match. */
+export function parseReadConditions(
+  query: URLSearchParams,
+  headers: IncomingHttpHeaders,
+): Preconditions {
+  const read = (header: string | undefined): string[] | undefined =>
+    header?.split(",").map((etag) => etag.trim().replace(/^(?:W\/)?"(.*)"$/, "$1"));
+  return {
+    ...parsePreconditions(query),
+    etagMatch: read(headers["if-match"]),
+    etagNotMatch: read(headers["if-none-match"]),
+  };
+}
+
+/** Throws 412 where If-Match does not hold, 304 where If-None-Match does not. */
+export function checkEtag({ etagMatch, etagNotMatch }: Preconditions, etag: string): void {
+  const isListed = (etags: readonly string[]): boolean =>
+    etags.includes(etag) || etags.includes("*");
+  if (etagMatch !== undefined && !isListed(etagMatch)) throw conditionNotMet();
+  if (etagNotMatch !== undefined && isListed(etagNotMatch)) throw notModified();
 }
 
 /**

@@ -4,6 +4,7 @@ import type { BucketRecord } from "./buckets.ts";
 import { toEtag } from "./generations.ts";
 import type { JsonObject } from "./json.ts";
 import type { ObjectRecord } from "./object-record.ts";
+import { retentionExpirationOf } from "./retention.ts";
 
 /** `origin`: scheme, host and port the client reached us by; links lead back there. */
 export function toBucketResource(bucket: BucketRecord, origin: string): JsonObject {
@@ -33,31 +34,35 @@ export function toPolicyResource(bucket: BucketRecord): JsonObject {
   };
 }
 
-export function toObjectResource(record: ObjectRecord, origin: string): JsonObject {
-  const { bucket, name, generation, metageneration } = record;
-  const path = `b/${bucket}/o/${encodeURIComponent(name)}`;
+export function toObjectResource(
+  record: ObjectRecord,
+  bucket: BucketRecord,
+  origin: string,
+): JsonObject {
+  const retained = retentionExpirationOf(record, bucket);
+  const { name, generation, metageneration } = record;
+  const path = `b/${record.bucket}/o/${encodeURIComponent(name)}`;
   return {
     kind: "storage#object",
-    id: `${bucket}/${name}/${generation}`,
+    id: `${record.bucket}/${name}/${generation}`,
     selfLink: `${origin}/storage/v1/${path}`,
     mediaLink: `${origin}/download/storage/v1/${path}?generation=${generation}&alt=media`,
     name,
-    bucket,
+    bucket: record.bucket,
     generation,
     metageneration,
     ...(record.contentType === undefined ? {} : { contentType: record.contentType }),
     ...record.fields,
     size: String(record.size),
-    // Composed objects have no MD5 on Google's side either.
-    ...(record.componentCount === undefined
-      ? { md5Hash: record.md5Hash }
-      : { componentCount: record.componentCount }),
+    ...(record.componentCount === undefined ? {} : { componentCount: record.componentCount }),
+    ...(record.md5Hash === undefined ? {} : { md5Hash: record.md5Hash }),
     crc32c: record.crc32c,
     etag: toEtag(generation, metageneration),
     timeCreated: record.timeCreated,
     updated: record.updated,
     timeStorageClassUpdated: record.timeCreated,
     timeFinalized: record.timeCreated,
+    ...(retained === undefined ? {} : { retentionExpirationTime: retained.toISOString() }),
     ...(record.timeDeleted === undefined ? {} : { timeDeleted: record.timeDeleted }),
     ...(Object.keys(record.metadata).length === 0 ? {} : { metadata: { ...record.metadata } }),
   };

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Around, Call } from "../calls.ts";
 import { ApiError } from "../errors.ts";
 import { isBucketName } from "./bucket-fields.ts";
-import { reasonOf, StorageError } from "./errors.ts";
+import { notServed, reasonOf } from "./errors.ts";
 import { type Answer, bodyOf, discard, type Exchange, send } from "./http.ts";
 import { parseFields, selectFields } from "./partial-response.ts";
 import { matchPath, resourceFrom, type Route } from "./routes.ts";
@@ -57,7 +57,7 @@ export class RestEdge {
       const params = route.method === wanted ? matchPath(route.path, pathname) : undefined;
       if (params) return { route, params };
     }
-    return { route: notServed(method, pathname), params: {} };
+    return { route: unknownRoute(method, pathname), params: {} };
   }
 
   async #answer(
@@ -76,6 +76,7 @@ export class RestEdge {
     try {
       const answer = await this.#around(call, async () => {
         this.#checkCall(route.name, exchange.params);
+        refuseCustomerKey(req);
         const fields = exchange.query.get("fields");
         const selection = fields ? parseFields(fields) : "all";
         made = await route.run(exchange);
@@ -101,6 +102,13 @@ function toApiError(error: unknown, call: Call): ApiError {
   );
 }
 
+/** Content is not encrypted here: taking it with a key would promise what is not kept. */
+function refuseCustomerKey({ headers }: IncomingMessage): void {
+  for (const header of ["x-goog-encryption-key", "x-goog-copy-source-encryption-key"]) {
+    if (headers[header] !== undefined) throw notServed(`The header ${header}`);
+  }
+}
+
 function toJsonError(error: ApiError): Answer {
   const { httpStatus, message } = error;
   if (httpStatus === 304) return { status: 304 };
@@ -108,19 +116,14 @@ function toJsonError(error: ApiError): Answer {
   return { status: httpStatus, json: { error: { code: httpStatus, message, errors: [item] } } };
 }
 
-function notServed(method: string, pathname: string): Route {
+function unknownRoute(method: string, pathname: string): Route {
   return {
     method,
     path: pathname,
     name: "storage.unknown",
     resource: () => pathname,
     run: async () => {
-      throw new StorageError(
-        "UNIMPLEMENTED",
-        501,
-        "notImplemented",
-        `${method} ${pathname} is not served by the local Cloud Storage.`,
-      );
+      throw notServed(`${method} ${pathname}`);
     },
   };
 }

@@ -1,8 +1,8 @@
 import type { Buckets } from "./buckets.ts";
 import { parseContentRange } from "./content-range.ts";
-import type { HashClaims } from "./content-hash.ts";
+import { type HashClaims, toGoogHash } from "./content-hash.ts";
 import { invalid, required, StorageError } from "./errors.ts";
-import { type Answer, claimsOf, type Exchange, googHashOf, headerOf, readJson } from "./http.ts";
+import { type Answer, claimsOf, type Exchange, headerOf, readJson } from "./http.ts";
 import { type JsonObject, stringAt } from "./json.ts";
 import { boundaryOf, MultipartReader } from "./multipart-related.ts";
 import { refuseAcl } from "./object-routes.ts";
@@ -20,15 +20,15 @@ const RESUMABLE = "/resumable/upload/storage/v1/b/{bucket}/o";
 export function uploadRoutes(buckets: Buckets, uploads: Uploads): Route[] {
   const insert = async (exchange: Exchange): Promise<Answer> => {
     const uploadId = exchange.query.get("upload_id");
-    if (uploadId) return append(uploads, uploadId, exchange);
+    if (uploadId) return append(buckets, uploads, uploadId, exchange);
     refuseAcl(buckets, exchange);
     const type =
       exchange.query.get("uploadType") ?? headerOf(exchange.req, "x-goog-upload-protocol");
     switch (type) {
       case "media":
-        return insertMedia(uploads, exchange);
+        return insertMedia(buckets, uploads, exchange);
       case "multipart":
-        return insertMultipart(uploads, exchange);
+        return insertMultipart(buckets, uploads, exchange);
       case "resumable":
         return startResumable(uploads, exchange);
       default:
@@ -62,14 +62,22 @@ export function uploadRoutes(buckets: Buckets, uploads: Uploads): Route[] {
   ]);
 }
 
-async function insertMedia(uploads: Uploads, exchange: Exchange): Promise<Answer> {
+async function insertMedia(
+  buckets: Buckets,
+  uploads: Uploads,
+  exchange: Exchange,
+): Promise<Answer> {
   const target = toTarget(exchange, {
     contentType: headerOf(exchange.req, "content-type") ?? null,
   });
-  return stored(exchange, await uploads.storeWhole(target, exchange.body));
+  return stored(buckets, exchange, await uploads.storeWhole(target, exchange.body));
 }
 
-async function insertMultipart(uploads: Uploads, exchange: Exchange): Promise<Answer> {
+async function insertMultipart(
+  buckets: Buckets,
+  uploads: Uploads,
+  exchange: Exchange,
+): Promise<Answer> {
   const { req } = exchange;
   const boundary = boundaryOf(headerOf(req, "content-type") ?? "");
   const reader = new MultipartReader(exchange.body, boundary);
@@ -82,7 +90,7 @@ async function insertMultipart(uploads: Uploads, exchange: Exchange): Promise<An
     });
     const record = await uploads.storeWhole(target, media.body);
     await reader.drain();
-    return stored(exchange, record);
+    return stored(buckets, exchange, record);
   } finally {
     await reader.release();
   }
@@ -114,11 +122,16 @@ async function startResumable(uploads: Uploads, exchange: Exchange): Promise<Ans
   };
 }
 
-async function append(uploads: Uploads, uploadId: string, exchange: Exchange): Promise<Answer> {
+async function append(
+  buckets: Buckets,
+  uploads: Uploads,
+  uploadId: string,
+  exchange: Exchange,
+): Promise<Answer> {
   const { req } = exchange;
   const range = parseContentRange(headerOf(req, "content-range"));
   const progress = await uploads.append(uploadId, range, exchange.body, claimsOf(req));
-  if (progress.done) return stored(exchange, progress.record);
+  if (progress.done) return stored(buckets, exchange, progress.record);
   const headers: Record<string, string> = { "x-guploader-uploadid": uploadId };
   // Without a single byte there is no range to state.
   if (progress.received > 0) headers.range = `bytes=0-${progress.received - 1}`;
@@ -149,7 +162,11 @@ function statedHashes(resource: JsonObject): HashClaims {
   return { ...(md5Hash ? { md5Hash } : {}), ...(crc32c ? { crc32c } : {}) };
 }
 
-function stored({ origin }: Exchange, record: ObjectRecord): Answer {
-  const headers = { "x-goog-hash": googHashOf(record), "x-goog-generation": record.generation };
-  return { status: 200, headers, json: toObjectResource(record, origin) };
+function stored(buckets: Buckets, { origin }: Exchange, record: ObjectRecord): Answer {
+  const headers = { "x-goog-hash": toGoogHash(record), "x-goog-generation": record.generation };
+  return {
+    status: 200,
+    headers,
+    json: toObjectResource(record, buckets.get(record.bucket), origin),
+  };
 }

@@ -1,16 +1,10 @@
 import type { ApiError } from "../errors.ts";
-import { invalid } from "./errors.ts";
-import {
-  type Answer,
-  claimsOf,
-  contentAnswer,
-  type Exchange,
-  googHashOf,
-  headerOf,
-  readText,
-} from "./http.ts";
+import { toGoogHash } from "./content-hash.ts";
+import { invalid, notServed } from "./errors.ts";
+import { toEtag } from "./generations.ts";
+import { type Answer, claimsOf, contentAnswer, type Exchange, headerOf, readText } from "./http.ts";
 import type { MultipartUploads } from "./multipart-uploads.ts";
-import type { ObjectMetadata } from "./object-record.ts";
+import type { ObjectMetadata, ObjectRecord } from "./object-record.ts";
 import type { Objects } from "./objects.ts";
 import { parsePreconditions, type Preconditions } from "./preconditions.ts";
 import { decodeSegment, type Route } from "./routes.ts";
@@ -29,6 +23,16 @@ export interface XmlRoutes {
 }
 
 const NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/";
+/** What a query names beside the object itself; taken for a plain PUT it would be stored as content. */
+const OTHER_RESOURCES = [
+  "acl",
+  "compose",
+  "encryption",
+  "legal-hold",
+  "restore",
+  "retention",
+  "tagging",
+];
 /** Which of XML's two media types Google answers with is not documented; @google-cloud/storage 8 reads this one only. */
 const XML = { "content-type": "text/xml; charset=UTF-8" };
 
@@ -60,7 +64,7 @@ export function xmlRoutes(
         exchange.body,
         claimsOf(req),
       );
-      return { status: 200, headers: { etag: part.etag, "x-goog-hash": `crc32c=${part.crc32c}` } };
+      return { status: 200, headers: { etag: part.etag, "x-goog-hash": toGoogHash(part) } };
     }),
     listParts: route("GET", "storage.multipartUploads.listParts", async (exchange) => {
       const address = addressOf(exchange);
@@ -82,10 +86,9 @@ export function xmlRoutes(
         conditionsOf(exchange),
       );
       const location = `${exchange.origin}/${address.bucket}/${encodeURI(address.name)}`;
-      const etag = `"${record.generation}-${record.componentCount}"`;
       return xml(
-        `<CompleteMultipartUploadResult xmlns="${NAMESPACE}">${element("Location", location)}${element("Bucket", address.bucket)}${element("Key", address.name)}${element("ETag", etag)}</CompleteMultipartUploadResult>`,
-        { "x-goog-hash": googHashOf(record), "x-goog-generation": record.generation },
+        `<CompleteMultipartUploadResult xmlns="${NAMESPACE}">${element("Location", location)}${element("Bucket", address.bucket)}${element("Key", address.name)}${element("ETag", toXmlEtag(record))}</CompleteMultipartUploadResult>`,
+        { "x-goog-hash": toGoogHash(record), "x-goog-generation": record.generation },
       );
     }),
     abortUpload: route("DELETE", "storage.multipartUploads.abort", async (exchange) => {
@@ -96,9 +99,10 @@ export function xmlRoutes(
       const generation = exchange.query.get("generation") ?? undefined;
       const address = { ...addressOf(exchange), generation };
       const { record, content } = await objects.open(address, conditionsOf(exchange));
-      return contentAnswer(exchange.req, record, content);
+      return contentAnswer(exchange.req, record, content, toXmlEtag(record));
     }),
     putObject: route("PUT", "storage.objects.insert", async (exchange) => {
+      if (exchange.req.headers["x-goog-copy-source"]) throw notServed("x-goog-copy-source");
       const target = {
         ...metadataOf(exchange),
         ...addressOf(exchange),
@@ -106,11 +110,14 @@ export function xmlRoutes(
         claims: claimsOf(exchange.req),
       };
       const record = await uploads.storeWhole(target, exchange.body);
-      const etag = `"${Buffer.from(record.md5Hash, "base64").toString("hex")}"`;
-      const generation = record.generation;
+      const { generation } = record;
       return {
         status: 200,
-        headers: { etag, "x-goog-hash": googHashOf(record), "x-goog-generation": generation },
+        headers: {
+          etag: toXmlEtag(record),
+          "x-goog-hash": toGoogHash(record),
+          "x-goog-generation": generation,
+        },
       };
     }),
     deleteObject: route("DELETE", "storage.objects.delete", async (exchange) => {
@@ -119,6 +126,12 @@ export function xmlRoutes(
       return { status: 204 };
     }),
   };
+}
+
+/** The XML API's etag: the MD5 in hexadecimal; for what has none the JSON API's after a dash. */
+function toXmlEtag({ md5Hash, generation, metageneration }: ObjectRecord): string {
+  if (md5Hash === undefined) return `"-${toEtag(generation, metageneration)}"`;
+  return `"${Buffer.from(md5Hash, "base64").toString("hex")}"`;
 }
 
 /** The XML method of `METHOD /BUCKET/OBJECT`, or undefined. An object name may hold plain slashes here. */
@@ -131,6 +144,7 @@ export function findXmlRoute(
   const object = rest === undefined ? undefined : decodeSegment(rest);
   if (bucket === undefined || object === undefined) return undefined;
   const { searchParams: query } = url;
+  const other = OTHER_RESOURCES.find((name) => query.has(name));
   const has = (name: string): boolean => query.has(name);
   const byMethod: Record<string, Route | undefined> = {
     POST: has("uploads") ? routes.startUpload : has("uploadId") ? routes.completeUpload : undefined,
@@ -140,7 +154,18 @@ export function findXmlRoute(
     DELETE: has("uploadId") ? routes.abortUpload : routes.deleteObject,
   };
   const route = byMethod[method];
+  if (route && other !== undefined)
+    return { route: notServedHere(route, other), params: { bucket, object } };
   return route && { route, params: { bucket, object } };
+}
+
+function notServedHere(route: Route, resource: string): Route {
+  return {
+    ...route,
+    run: async () => {
+      throw notServed(`?${resource} of the XML API`);
+    },
+  };
 }
 
 /** A refusal as the XML API writes it. */

@@ -34,6 +34,12 @@ async function call(method: string, path: string, body?: unknown): Promise<Reply
 
 const create = (body: unknown): Promise<Reply> => call("POST", "/b?project=local-project", body);
 
+function binding(member: string, conditional = false): Record<string, unknown> {
+  const condition = { title: "t", expression: "true" };
+  const role = "roles/storage.objectViewer";
+  return { role, members: [member], ...(conditional ? { condition } : {}) };
+}
+
 describe("buckets of the local Cloud Storage", () => {
   it("fills in what Google fills in", async () => {
     const { status, body } = await create({ name: "defaults", location: "us-central1" });
@@ -222,6 +228,43 @@ describe("buckets of the local Cloud Storage", () => {
     expect((await call("GET", "/b/policy/iam")).body).toEqual(after);
   });
 
+  it.each([
+    { why: "without a role", bindings: [{ members: ["user:a@b.c"] }], status: 400 },
+    { why: "with a role that is none", bindings: [{ role: "viewer", members: [] }], status: 400 },
+    { why: "with a member that is none", bindings: [binding("a@b.c")], status: 400 },
+    { why: "with a condition of version 1", bindings: [binding("user:a@b.c", true)], status: 400 },
+    { why: "that is public", bindings: [binding("allUsers")], status: 412 },
+  ])("refuses an IAM policy $why", async ({ bindings, status }) => {
+    await create({
+      name: "bad-policy",
+      iamConfiguration: {
+        uniformBucketLevelAccess: { enabled: true },
+        publicAccessPrevention: "enforced",
+      },
+    });
+
+    expect((await call("PUT", "/b/bad-policy/iam", { bindings })).status).toBe(status);
+  });
+
+  it("keeps a conditional policy of version 3", async () => {
+    await create({
+      name: "conditional-policy",
+      iamConfiguration: { uniformBucketLevelAccess: { enabled: true } },
+    });
+    const policy = { version: 3, bindings: [binding("user:a@b.c", true)] };
+
+    const { body } = await call("PUT", "/b/conditional-policy/iam", policy);
+
+    expect(body).toMatchObject(policy);
+  });
+
+  it("names the project's service agent by the project's number", async () => {
+    expect((await call("GET", "/projects/local-project/serviceAccount")).body).toEqual({
+      kind: "storage#serviceAccount",
+      email_address: `service-${projectNumberOf("local-project")}@gs-project-accounts.iam.gserviceaccount.com`,
+    });
+  });
+
   it("lists a project's buckets page by page, by its id or its number", async () => {
     for (const name of ["page-a", "page-b", "page-c"]) {
       await call("POST", "/b?project=paged-project", { name });
@@ -244,7 +287,6 @@ describe("buckets of the local Cloud Storage", () => {
     expect((await call("GET", "/b/deleted/anywhereCaches/?alt=json")).status).toBe(200);
     expect((await call("GET", "/b/deleted/o?versions=true")).body).toEqual({
       kind: "storage#objects",
-      items: [],
     });
     expect((await call("DELETE", "/b/deleted")).status).toBe(204);
     expect((await call("DELETE", "/b/deleted")).status).toBe(404);

@@ -4,7 +4,7 @@ import { CRC32C } from "@google-cloud/storage";
 import { describe, expect, it } from "@jest/globals";
 
 import { parseContentRange, parseRange } from "../../emulator/storage/content-range.ts";
-import { crc32c, encodeCrc32c } from "../../emulator/storage/crc32c.ts";
+import { combineCrc32c, crc32c, encodeCrc32c } from "../../emulator/storage/crc32c.ts";
 import { boundaryOf, MultipartReader } from "../../emulator/storage/multipart-related.ts";
 
 describe("crc32c", () => {
@@ -27,6 +27,27 @@ describe("crc32c", () => {
     const crc = pieces.reduce((previous, piece) => crc32c(piece, previous), 0);
 
     expect(encodeCrc32c(crc)).toBe(google.toString());
+  });
+});
+
+describe("combineCrc32c", () => {
+  it.each([0, 1, 7, 4096, 100_003])(
+    "of two contents, the second of %i bytes, is that of the whole",
+    (size) => {
+      const first = randomBytes(1000);
+      const second = randomBytes(size);
+
+      expect(combineCrc32c(crc32c(first), crc32c(second), size)).toBe(
+        crc32c(Buffer.concat([first, second])),
+      );
+    },
+  );
+
+  it("counts lengths beyond 32 bits", () => {
+    const half = combineCrc32c(1, 0, 2 ** 32);
+
+    expect(combineCrc32c(1, 0, 2 ** 33)).toBe(combineCrc32c(half, 0, 2 ** 32));
+    expect(combineCrc32c(1, 0, 2 ** 32 + 1)).toBe(combineCrc32c(half, 0, 1));
   });
 });
 

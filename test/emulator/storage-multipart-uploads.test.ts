@@ -94,6 +94,14 @@ describe("XML multipart uploads", () => {
     expect((await complete(id, [])).status).toBe(404);
   });
 
+  it("answers both hashes of a part", async () => {
+    const part = await putPart(await start(), 1, Buffer.from("x"));
+
+    expect(part.headers.get("x-goog-hash")).toBe(
+      `crc32c=${crc(Buffer.from("x"))},md5=${md5(Buffer.from("x"))}`,
+    );
+  });
+
   it("refuses a part whose Content-MD5 is another's", async () => {
     const response = await putPart(await start(), 1, Buffer.from("x"), {
       "content-md5": md5(Buffer.from("y")),

@@ -4,10 +4,16 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 
 import { ApiError } from "../../emulator/errors.ts";
-import { makeFolder, type StorageServer, startStorageServer } from "../support/storage-server.ts";
+import {
+  makeFolder,
+  type StorageServer,
+  startStorageServer,
+  storageCaller,
+} from "../support/storage-server.ts";
 
 let folder: Awaited<ReturnType<typeof makeFolder>>;
 let server: StorageServer;
+const { call, save, at, names } = storageCaller(() => server.url, "objects");
 const calls: string[] = [];
 /** What goes wrong around the next call; consumed by it. */
 let fault: { when: "before" | "after" | "reset" } | undefined;
@@ -39,47 +45,6 @@ beforeEach(async () => {
   await call("POST", "/storage/v1/b?project=p", { name: "objects" });
   calls.length = 0;
 });
-
-interface Reply {
-  status: number;
-  headers: Headers;
-  body: Record<string, unknown>;
-  text: string;
-}
-
-async function call(
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<Reply> {
-  const response = await fetch(server.url + path, {
-    method,
-    headers,
-    body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
-  });
-  const text = await response.text();
-  const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false;
-  return {
-    status: response.status,
-    headers: response.headers,
-    text,
-    body: isJson ? JSON.parse(text) : {},
-  };
-}
-
-const at = (name: string, query = ""): string =>
-  `/storage/v1/b/objects/o/${encodeURIComponent(name)}${query}`;
-
-function save(name: string, content = "content", query = ""): Promise<Reply> {
-  const path = `/upload/storage/v1/b/objects/o?uploadType=media&name=${encodeURIComponent(name)}`;
-  return call("POST", path + query, content, { "content-type": "text/plain" });
-}
-
-async function names(query: string): Promise<unknown> {
-  const { body } = await call("GET", `/storage/v1/b/objects/o?${query}`);
-  return (body.items as { name: string }[]).map(({ name }) => name);
-}
 
 describe("objects of the local Cloud Storage", () => {
   it("answers an object's resource, with links that lead back to it", async () => {
@@ -215,6 +180,57 @@ describe("objects of the local Cloud Storage", () => {
     expect((await call("GET", at("known", query))).status).toBe(304);
   });
 
+  it.each([
+    { header: "if-match", value: "same", status: 200 },
+    { header: "if-match", value: "*", status: 200 },
+    { header: "if-match", value: '"other", "another"', status: 412 },
+    { header: "if-none-match", value: "same", status: 304 },
+    { header: "if-none-match", value: "other", status: 200 },
+  ])("answers $status to a read with $header: $value", async ({ header, value, status }) => {
+    const { body } = await save("known");
+    const headers = { [header]: value === "same" ? String(body.etag) : value };
+
+    expect((await call("GET", at("known"), undefined, headers)).status).toBe(status);
+    expect((await call("GET", at("known", "?alt=media"), undefined, headers)).status).toBe(status);
+  });
+
+  it.each([
+    { what: "8 KiB of metadata", bytes: 8 * 1024, status: 200 },
+    { what: "a byte more", bytes: 8 * 1024 + 1, status: 400 },
+  ])("answers $status to $what", async ({ bytes, status }) => {
+    await save("described");
+
+    const { status: answered } = await call("PATCH", at("described"), {
+      metadata: { k: "v".repeat(bytes - 1) },
+    });
+
+    expect(answered).toBe(status);
+  });
+
+  it("keeps the storage class that an object was made with", async () => {
+    await save("cold", "x", "&kmsKeyName=k");
+
+    const { body } = await call("PATCH", at("cold"), { storageClass: "ARCHIVE" });
+
+    expect(body).toMatchObject({ storageClass: "STANDARD", kmsKeyName: "k" });
+    expect(
+      (await call("POST", at("cold", "/copyTo/b/objects/o/c"), { storageClass: "HOT" })).status,
+    ).toBe(400);
+  });
+
+  it.each([
+    { method: "PUT", path: "/objects/x?acl", headers: {} as Record<string, string> },
+    { method: "PUT", path: "/objects/x?tagging", headers: {} as Record<string, string> },
+    { method: "PUT", path: "/objects/x", headers: { "x-goog-copy-source": "objects/y" } },
+    { method: "PUT", path: "/objects/x", headers: { "x-goog-encryption-key": "k" } },
+  ])(
+    "stores nothing for what it does not serve: $method $path $headers",
+    async ({ method, path, headers }) => {
+      expect((await call(method, path, "x", headers)).status).toBe(501);
+      expect(await names("")).toEqual([]);
+    },
+  );
+
   it("gives every overwrite a higher generation, though the clock stands still", async () => {
     const first = await save("same");
     const second = await save("same");
@@ -242,59 +258,6 @@ describe("objects of the local Cloud Storage", () => {
       expect((await call("DELETE", at("v", `?generation=${generation}`))).status).toBe(204);
     }
     expect((await call("DELETE", "/storage/v1/b/objects")).status).toBe(204);
-  });
-
-  it("rewrites with metadata kept, or replaced where the request says any", async () => {
-    await save("source");
-    await call("PATCH", at("source"), { metadata: { kept: "yes" } });
-
-    const kept = await call(
-      "POST",
-      `${at("source")}/rewriteTo/b/objects/o/${encodeURIComponent("x/kept")}`,
-    );
-    const replaced = await call("POST", `${at("source")}/rewriteTo/b/objects/o/replaced`, {
-      contentType: "a/b",
-    });
-
-    expect(kept.body).toMatchObject({
-      done: true,
-      objectSize: "7",
-      resource: { name: "x/kept", contentType: "text/plain", metadata: { kept: "yes" } },
-    });
-    expect(replaced.body).toMatchObject({ resource: { contentType: "a/b" } });
-    expect(replaced.body.resource).not.toHaveProperty("metadata");
-  });
-
-  it("copies content that outlives its source", async () => {
-    await save("source");
-    await call("POST", `${at("source")}/copyTo/b/objects/o/copy`);
-    await call("DELETE", at("source"));
-
-    expect((await call("GET", at("copy", "?alt=media"))).text).toBe("content");
-  });
-
-  it("refuses a rewrite whose conditions on source or target do not hold", async () => {
-    await save("source");
-    await save("target");
-    const path = `${at("source")}/rewriteTo/b/objects/o/target`;
-
-    expect((await call("POST", `${path}?ifGenerationMatch=0`)).status).toBe(412);
-    expect((await call("POST", `${path}?ifSourceGenerationMatch=1`)).status).toBe(412);
-    expect((await call("POST", `${at("missing")}/rewriteTo/b/objects/o/t`)).status).toBe(404);
-  });
-
-  it("composes objects in the order given, without an MD5", async () => {
-    await save("1", "one,");
-    await save("2", "two");
-
-    const { body } = await call("POST", `${at("12")}/compose`, {
-      sourceObjects: [{ name: "1" }, { name: "2" }],
-      destination: { contentType: "a/b" },
-    });
-
-    expect(body).toMatchObject({ size: "7", componentCount: 2, contentType: "a/b" });
-    expect(body).not.toHaveProperty("md5Hash");
-    expect((await call("GET", at("12", "?alt=media"))).text).toBe("one,two");
   });
 
   it("refuses access lists where access is uniform", async () => {

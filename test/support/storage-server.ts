@@ -49,3 +49,60 @@ export async function makeFolder(): Promise<{ path: string; remove: () => Promis
   const path = await mkdtemp(join(tmpdir(), "storage-"));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
+/** What the local Cloud Storage answered to one request. */
+export interface StorageReply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The JSON body; {} where there is none. */
+  readonly body: Record<string, unknown>;
+}
+
+/** Plain HTTP to one bucket of a storage server, for tests of what no client library sends or shows. */
+export interface StorageCaller {
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<StorageReply>;
+  /** Uploads an object of the bucket in one request. `query` begins with "&". */
+  save(name: string, content?: string, query?: string): Promise<StorageReply>;
+  /** Path of an object of the bucket. `query` begins with "?" or goes on with the path. */
+  at(name: string, query?: string): string;
+  /** Names that a list of the bucket with this query holds. */
+  names(query: string): Promise<unknown>;
+}
+
+export function storageCaller(url: () => string, bucket: string): StorageCaller {
+  const call: StorageCaller["call"] = async (method, path, body, headers = {}) => {
+    const response = await fetch(url() + path, {
+      method,
+      headers,
+      body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false;
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: isJson ? JSON.parse(text) : {},
+    };
+  };
+  return {
+    call,
+    save: (name, content = "content", query = "") =>
+      call(
+        "POST",
+        `/upload/storage/v1/b/${bucket}/o?uploadType=media&name=${encodeURIComponent(name)}${query}`,
+        content,
+        { "content-type": "text/plain" },
+      ),
+    at: (name, query = "") => `/storage/v1/b/${bucket}/o/${encodeURIComponent(name)}${query}`,
+    names: async (query) => {
+      const { body } = await call("GET", `/storage/v1/b/${bucket}/o?${query}`);
+      return ((body.items ?? []) as { name: string }[]).map(({ name }) => name);
+    },
+  };
+}

@@ -1,0 +1,241 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+
+import {
+  makeFolder,
+  type StorageServer,
+  startStorageServer,
+  storageCaller,
+} from "../support/storage-server.ts";
+
+const MIB = 1024 * 1024;
+
+let folder: Awaited<ReturnType<typeof makeFolder>>;
+let server: StorageServer;
+const { call, save, at, names } = storageCaller(() => server.url, "here");
+
+beforeAll(async () => {
+  folder = await makeFolder();
+  server = await startStorageServer(folder.path);
+});
+
+afterAll(async () => {
+  await server.stop();
+  await folder.remove();
+});
+
+beforeEach(async () => {
+  await server.storage.reset();
+  await call("POST", "/storage/v1/b?project=p", { name: "here", location: "US" });
+  await call("POST", "/storage/v1/b?project=p", { name: "there", location: "EU" });
+});
+
+describe("objects made of objects", () => {
+  it("rewrites with metadata kept, or replaced where the request says any", async () => {
+    await save("source");
+    await call("PATCH", at("source"), { metadata: { kept: "yes" } });
+
+    const kept = await call(
+      "POST",
+      `${at("source")}/rewriteTo/b/here/o/${encodeURIComponent("x/kept")}`,
+    );
+    const replaced = await call("POST", `${at("source")}/rewriteTo/b/here/o/replaced`, {
+      contentType: "a/b",
+    });
+
+    expect(kept.body).toMatchObject({
+      done: true,
+      objectSize: "7",
+      resource: { name: "x/kept", contentType: "text/plain", metadata: { kept: "yes" } },
+    });
+    expect(replaced.body).toMatchObject({ resource: { contentType: "a/b" } });
+    expect(replaced.body.resource).not.toHaveProperty("metadata");
+  });
+
+  it("copies content that outlives its source", async () => {
+    await save("source");
+    await call("POST", `${at("source")}/copyTo/b/here/o/copy`);
+    await call("DELETE", at("source"));
+
+    expect((await call("GET", at("copy", "?alt=media"))).text).toBe("content");
+  });
+
+  it("refuses a rewrite whose conditions on source or target do not hold", async () => {
+    await save("source");
+    await save("target");
+    const path = `${at("source")}/rewriteTo/b/here/o/target`;
+
+    expect((await call("POST", `${path}?ifGenerationMatch=0`)).status).toBe(412);
+    expect((await call("POST", `${path}?ifSourceGenerationMatch=1`)).status).toBe(412);
+    expect((await call("POST", `${at("missing")}/rewriteTo/b/here/o/t`)).status).toBe(404);
+  });
+
+  it("composes objects in the order given, without an MD5", async () => {
+    await save("1", "one,");
+    await save("2", "two");
+
+    const { body } = await call("POST", `${at("12")}/compose`, {
+      sourceObjects: [{ name: "1" }, { name: "2" }],
+      destination: { contentType: "a/b" },
+    });
+
+    expect(body).toMatchObject({ size: "7", componentCount: 2, contentType: "a/b" });
+    expect(body).not.toHaveProperty("md5Hash");
+    expect((await call("GET", at("12", "?alt=media"))).text).toBe("one,two");
+  });
+});
+
+describe("compose", () => {
+  it("takes null for what is not said, as Google's Python client writes it", async () => {
+    await save("1", "one");
+
+    const { status } = await call("POST", at("whole", "/compose"), {
+      sourceObjects: [
+        { name: "1", generation: null, objectPreconditions: { ifGenerationMatch: null } },
+      ],
+      destination: { cacheControl: null },
+    });
+
+    expect(status).toBe(200);
+    const { body } = await call("GET", at("whole"));
+    expect(body).toMatchObject({ size: "3", componentCount: 1 });
+    expect(body).not.toHaveProperty("cacheControl");
+  });
+
+  it("answers the CRC32C that the same bytes have when they are sent", async () => {
+    await save("1", "one,".repeat(1000));
+    await save("2", "");
+    await save("3", "two".repeat(77));
+    const sent = await save("sent", "one,".repeat(1000) + "two".repeat(77));
+
+    const { body } = await call("POST", at("whole", "/compose"), {
+      sourceObjects: [{ name: "1" }, { name: "2" }, { name: "3" }],
+    });
+
+    expect([body.crc32c, body.size]).toEqual([sent.body.crc32c, sent.body.size]);
+  });
+
+  it("deletes the sources when it is asked to, but not what it has just made", async () => {
+    await save("1", "one,");
+    await save("2", "two");
+
+    const { status } = await call("POST", at("1", "/compose"), {
+      sourceObjects: [{ name: "1" }, { name: "2" }],
+      deleteSourceObjects: true,
+    });
+
+    expect(status).toBe(200);
+    expect(await names("")).toEqual(["1"]);
+    expect((await call("GET", at("1", "?alt=media"))).text).toBe("one,two");
+  });
+
+  it.each([
+    { what: "no source", sources: [] },
+    { what: "33 sources", sources: Array<unknown>(33).fill({ name: "1" }) },
+    { what: "a source without a name", sources: [{}] },
+  ])("refuses $what", async ({ sources }) => {
+    await save("1");
+
+    const { status } = await call("POST", at("whole", "/compose"), { sourceObjects: sources });
+
+    expect(status).toBe(400);
+  });
+
+  it("leaves no data behind when a condition fails at the end", async () => {
+    await save("1", "one");
+    const before = await readdir(join(folder.path, "data"));
+
+    const { status } = await call("POST", at("1", "/compose?ifGenerationMatch=0"), {
+      sourceObjects: [{ name: "1" }],
+    });
+
+    expect(status).toBe(412);
+    expect(await readdir(join(folder.path, "data"))).toEqual(before);
+  });
+});
+
+describe("rewrite", () => {
+  const path = at("big", "/rewriteTo/b/there/o/copy");
+  const limit = `maxBytesRewrittenPerCall=${MIB}`;
+
+  beforeEach(async () => {
+    await save("big", "x".repeat(2 * MIB + 1));
+  });
+
+  it("goes on over several calls when it is told to, and makes the object in the last", async () => {
+    const first = await call("POST", `${path}?${limit}`);
+    const token = String(first.body.rewriteToken);
+    const second = await call("POST", `${path}?${limit}&rewriteToken=${token}`);
+    expect((await call("GET", "/storage/v1/b/there/o/copy")).status).toBe(404);
+    const next = String(second.body.rewriteToken);
+    const third = await call("POST", `${path}?${limit}&rewriteToken=${next}`);
+
+    expect(first.body).toMatchObject({
+      done: false,
+      totalBytesRewritten: String(MIB),
+      objectSize: String(2 * MIB + 1),
+    });
+    expect(second.body).toMatchObject({ done: false, totalBytesRewritten: String(2 * MIB) });
+    expect(third.body).toMatchObject({ done: true, resource: { name: "copy", bucket: "there" } });
+    expect(third.body).not.toHaveProperty("rewriteToken");
+  });
+
+  it("does all at once within one location and class, whatever it is told", async () => {
+    const { body } = await call("POST", at("big", `/rewriteTo/b/here/o/copy?${limit}`));
+
+    expect(body).toMatchObject({ done: true });
+  });
+
+  it.each([
+    { why: "of another target", query: limit, other: at("big", "/rewriteTo/b/there/o/other") },
+    { why: "with another limit", query: `maxBytesRewrittenPerCall=${2 * MIB}`, other: path },
+    { why: "of a source since overwritten", query: limit, other: path, overwrite: true },
+  ])("refuses the token $why", async ({ query, other, overwrite }) => {
+    const { body } = await call("POST", `${path}?${limit}`);
+    if (overwrite) await save("big", "y".repeat(2 * MIB + 1));
+
+    const refused = await call(
+      "POST",
+      `${other}?${query}&rewriteToken=${String(body.rewriteToken)}`,
+    );
+
+    expect(refused.status).toBe(400);
+  });
+
+  it.each(["0", "1000000", "x"])("refuses %s bytes a call", async (bytes) => {
+    expect((await call("POST", `${path}?maxBytesRewrittenPerCall=${bytes}`)).status).toBe(400);
+  });
+});
+
+describe("move", () => {
+  it("gives an object another name, with its content and metadata", async () => {
+    const saved = await save("old", "content");
+    await call("PATCH", at("old"), { metadata: { kept: "yes" } });
+
+    const { body } = await call("POST", at("old", "/moveTo/o/a%2Fnew"));
+
+    expect(body).toMatchObject({
+      name: "a/new",
+      metadata: { kept: "yes" },
+      md5Hash: saved.body.md5Hash,
+      metageneration: "1",
+    });
+    expect(await names("")).toEqual(["a/new"]);
+    expect((await call("GET", at("a/new", "?alt=media"))).text).toBe("content");
+  });
+
+  it("replaces what has the name, unless a condition forbids it", async () => {
+    await save("old", "new content");
+    await save("taken", "former content");
+    const before = (await readdir(join(folder.path, "data"))).length;
+
+    const refused = await call("POST", at("old", "/moveTo/o/taken?ifGenerationMatch=0"));
+    const moved = await call("POST", at("old", "/moveTo/o/taken"));
+
+    expect([refused.status, moved.status]).toEqual([412, 200]);
+    expect((await call("GET", at("taken", "?alt=media"))).text).toBe("new content");
+    expect(await readdir(join(folder.path, "data"))).toHaveLength(before - 1);
+  });
+});
