@@ -25,7 +25,7 @@ export interface Check {
   /** This many bad attempts in a row count. */
   readonly failureThreshold: number;
   readonly successThreshold: number;
-  /** Whether the first success is looked for as often as is cheap: that makes a deploy quick and decides nothing else. */
+  /** Whether the first success is looked for often, which makes a deploy quick and decides nothing else. */
   readonly isEager: boolean;
   /** Whether it is Google's own, since the spec has no probe. */
   readonly isDefault: boolean;

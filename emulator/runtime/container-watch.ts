@@ -9,7 +9,7 @@ import type { ServerProcess } from "./server-process.ts";
 /** Why a container is over, and another one is to be started in its place. */
 export interface ContainerEnd {
   readonly why: string;
-  /** In a deploy, this many ends of the kind in a row show that another try would end the same way; without one it goes on until its deadline. */
+  /** This many in a row fail a deploy, since another try would end the same way. Without one it goes on to its deadline. */
   readonly limit?: number;
   /** What kept it from running at all. */
   readonly error?: unknown;

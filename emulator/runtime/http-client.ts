@@ -87,7 +87,7 @@ export async function getJson(url: string): Promise<unknown> {
   }
 }
 
-/** The address of a route of a server at "http://HOST:PORT". The slash keeps a route from reaching into host and port. */
+/** The address of a route at "http://HOST:PORT". The slash keeps a route from reaching into host and port. */
 export function withRoute(url: string, route: string): string {
   return `${url}${route.startsWith("/") ? "" : "/"}${route}`;
 }

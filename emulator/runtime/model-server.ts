@@ -17,8 +17,8 @@ import type { ServerSpec } from "./server-spec.ts";
 import { splitEnvironment } from "./spec-environment.ts";
 
 /**
- * STARTING until it answers for the first time, RESTARTING while another container takes the place of one that ended, UNHEALTHY
- * while it runs and gets no predictions, DRAINING from the moment that it is to be stopped.
+ * STARTING until it answers for the first time, RESTARTING while another container takes the place of one that ended,
+ * UNHEALTHY while it runs and gets no predictions, DRAINING from the moment that it is to be stopped.
  */
 export type ServerState = "STARTING" | "READY" | "UNHEALTHY" | "RESTARTING" | "DRAINING";
 
@@ -99,8 +99,8 @@ export class ModelServer {
       if (!signal.aborted) fail(`the model did not answer within ${timeoutMs / 1000} s`);
     });
     this.#stopped.signal.addEventListener("abort", () => fail("it was stopped"), { signal });
-    this.#begin(ready);
     try {
+      this.#begin(ready);
       await ready.promise;
     } catch (error) {
       await this.stop(0);
@@ -213,6 +213,8 @@ export class ModelServer {
         logged,
         signal: over.signal,
         onHealth: (verdict) => {
+          // An attempt may end together with its container.
+          if (over.signal.aborted) return;
           this.#route(verdict);
           if (verdict === "passing") answered();
         },
@@ -256,7 +258,7 @@ function noticesOf({ command = [], args = [] }: ServerSpec, dropped: readonly st
   const commands = command.length + args.length === 0 ? [] : [COMMAND_NOTICE];
   const variables = dropped.map(
     (name) =>
-      `the variable "${name}" of the container spec is not passed on: it could change how the emulator's own server is run`,
+      `the variable ${JSON.stringify(name)} of the container spec is not passed on: it could change how the emulator's own server is run`,
   );
   return [...commands, ...variables];
 }

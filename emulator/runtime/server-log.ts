@@ -30,8 +30,12 @@ export class ServerLog {
 
   /** Adds a line of the emulator's own. */
   note(line: string): void {
-    mkdirSync(dirname(this.file), { recursive: true });
-    appendFileSync(this.file, `${new Date().toISOString()} emulator: ${line}\n`);
+    try {
+      mkdirSync(dirname(this.file), { recursive: true });
+      appendFileSync(this.file, `${new Date().toISOString()} emulator: ${line}\n`);
+    } catch {
+      // A full disk costs the line, not the emulator.
+    }
   }
 
   /** Bytes that are written by now. */

@@ -35,8 +35,8 @@ export interface ServerStatus {
 }
 
 /**
- * How long predictions under way may take to end when their model is undeployed. Google's time is not known: this is the grace
- * that Kubernetes gives by default.
+ * How long predictions under way may take to end when their model is undeployed. Google's time is not known: this is the
+ * grace that Kubernetes gives by default.
  */
 export const DRAIN_MS = 30_000;
 
@@ -74,8 +74,8 @@ export class ServerPool {
   }
 
   /**
-   * Sends a prediction and hands its answer on as it comes; the time counts until its end. Leaving the loop over the chunks, or
-   * the signal, closes the server's request. Throws ServerCallError, as the loop does.
+   * Sends a prediction and hands its answer on as it comes; the time counts until its end. Leaving the loop over the
+   * chunks, or the signal, closes the server's request. Throws ServerCallError, as the loop does.
    */
   async stream(
     id: string,
@@ -118,8 +118,8 @@ export class ServerPool {
   }
 
   /**
-   * Routes no more predictions to the server, waits for those under way, at most so long, and stops it with its children. Its
-   * log stays until `forget`.
+   * Routes no more predictions to the server, waits for those under way, at most so long, and stops it with its
+   * children. Its log stays until `forget`.
    */
   async stop(id: string, { drainMs = DRAIN_MS }: { drainMs?: number } = {}): Promise<void> {
     const server = this.#servers.get(id);

@@ -14,7 +14,7 @@ export interface Launch {
   readonly isModelLoaded?: () => Promise<boolean>;
   /** Log line (global) that tells that loading the model failed and will be tried again. */
   readonly failedLoad?: RegExp;
-  /** Whether it prepares its model before it listens: the default liveness check then begins with the first good health check. */
+  /** Whether it prepares its model before it listens: the default liveness check then begins once it is healthy. */
   readonly listensLate?: boolean;
 }
 

@@ -24,8 +24,8 @@ export interface ServerSpec {
 }
 
 /**
- * google.cloud.aiplatform.v1.Probe. A number that is 0 or missing stands for its default: period 10, timeout 1, failures 3,
- * successes 1, delay 0. Without an action it does what the default check does, at its own pace.
+ * google.cloud.aiplatform.v1.Probe. A number that is 0 or missing stands for its default: period 10, timeout 1, failures
+ * 3, successes 1, delay 0. Without an action it does what the default check does, at its own pace.
  */
 export interface Probe {
   readonly exec?: { readonly command?: readonly string[] };

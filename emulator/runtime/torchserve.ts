@@ -38,7 +38,8 @@ async function prepareTorchServe(
   mkdirSync(store, { recursive: true });
   putArchive(spec.archive, join(store, "model.mar"));
   const config = join(folder, "config.properties");
-  const startupSeconds = Math.ceil(options.startupTimeoutMs / 1000);
+  const startupMs = spec.deploymentTimeoutMs ?? options.startupTimeoutMs;
+  const startupSeconds = Math.ceil(startupMs / 1000);
   writeFileSync(
     config,
     [
