@@ -8,8 +8,11 @@ function isAtEnd(element) {
   return element.scrollHeight - element.scrollTop - element.clientHeight < 20;
 }
 
-function scrollToEnd(element) {
-  element.scrollTop = element.scrollHeight;
+/** Follows every log but those in which someone has scrolled back. */
+function scrollToEnd(readBack) {
+  for (const log of document.querySelectorAll("[data-follow]")) {
+    if (!readBack.includes(log)) log.scrollTop = log.scrollHeight;
+  }
 }
 
 function morph(old, fresh) {
@@ -32,13 +35,13 @@ async function refresh() {
   const response = await fetch(location.href, { cache: "no-store" });
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   const open = [...document.querySelectorAll("details[open]")].map(({ id }) => id);
-  const followed = [...document.querySelectorAll("[data-follow]")].filter(isAtEnd);
+  const readBack = [...document.querySelectorAll("[data-follow]")].filter((log) => !isAtEnd(log));
   document.title = fresh.title;
   for (const part of ["header", "main"]) {
     morph(document.querySelector(part), fresh.querySelector(part));
   }
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  followed.forEach(scrollToEnd);
+  scrollToEnd(readBack);
 }
 
 async function keepFresh() {
@@ -53,5 +56,5 @@ async function keepFresh() {
   setTimeout(keepFresh, PERIOD_MS);
 }
 
-document.querySelectorAll("[data-follow]").forEach(scrollToEnd);
+scrollToEnd([]);
 setTimeout(keepFresh, PERIOD_MS);
