@@ -1,0 +1,163 @@
+"""The demo model's training: its pictures, captions and tokenizer, and runs that are cut off."""
+
+# mypy: disable-error-code="import-not-found"
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.torchserve import HANDLER
+
+sys.path.append(str(HANDLER.parent / "scripts"))
+
+from demo_model.captions import Caption, describe, disturb, known_words
+from demo_model.pipeline import assemble, load, save_half
+from demo_model.recipe import Recipe
+from demo_model.score import Score, Task, list_tasks
+from demo_model.stages import Stage, step_generator, to_picture_tensor
+from demo_model.text import encode_captions, make_text_encoder
+from demo_model.tokenizer import make_tokenizer
+from demo_model.training import AlreadyTrainingError, only_run
+from demo_model.unet import make_unet
+from demo_model.vae import encode, make_vae, normalise_latents, paint_all
+from demo_model.world import Scene, paint, random_scene
+
+SCENE = Scene("orange", "circle", "grey", "large", 20.0, 32.0, 32.0)
+TINY = replace(Recipe(), vae_channels=(8, 8, 8), unet_channels=(16, 16, 16))
+
+
+def test_a_painted_scene_has_its_colours_inside_and_out() -> None:
+    picture = paint(SCENE)
+
+    assert picture.shape == (64, 64, 3)
+    assert picture[32, 32].tolist() == [250, 140, 20]
+    assert picture[2, 2].tolist() == [205, 205, 205]
+
+
+def test_a_caption_says_what_it_claims_to_say() -> None:
+    random = np.random.default_rng(3)
+    captions = [describe(random_scene(random), random) for _ in range(500)]
+
+    for caption in captions:
+        assert caption.colour in caption.text
+        assert caption.shape in caption.text.replace("disc", "circle")
+        assert caption.background in caption.text.replace("gray", "grey")
+    assert len({caption.text for caption in captions}) > 250
+
+
+def test_a_disturbed_caption_keeps_its_words_in_order() -> None:
+    caption = Caption("a small red circle", colour="red", shape="circle", size="small")
+
+    disturbed = disturb(caption, np.random.default_rng(1))
+
+    left = iter(disturbed.text.split(" "))
+    assert disturbed.text != caption.text
+    assert all(word in left for word in caption.text.split(" "))
+
+
+def test_every_word_of_the_captions_is_one_token_and_any_text_can_be_read(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer(tmp_path, known_words())
+
+    lengths = {word: len(tokenizer(word).input_ids) - 2 for word in known_words()}
+
+    assert set(lengths.values()) == {1}
+    assert tokenizer.unk_token_id not in tokenizer("crêpe 漢字").input_ids[1:-1]
+    assert encode_captions(tokenizer, ["a red circle " * 100]).shape == (1, 77)
+
+
+def test_normalised_latents_keep_the_picture() -> None:
+    torch.manual_seed(5)
+    vae = make_vae(TINY).eval()
+    pictures = paint_all([random_scene(np.random.default_rng(seed)) for seed in range(8)])
+    before = vae.encode(to_picture_tensor(pictures)).latent_dist
+    drawn = vae.decode(before.mean).sample
+
+    normalise_latents(vae, before.mean)
+
+    after = encode(vae, pictures)
+    torch.testing.assert_close(after.mean((0, 2, 3)), torch.zeros(8), atol=1e-4, rtol=0)
+    torch.testing.assert_close(after.std((0, 2, 3)), torch.ones(8), atol=1e-4, rtol=0)
+    torch.testing.assert_close(vae.decode(after).sample, drawn, atol=1e-4, rtol=1e-3)
+
+
+def test_a_run_that_is_cut_off_ends_with_the_weights_of_one_that_is_not(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+
+    expected = run_stage(whole, stop_before=None)
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(cut, stop_before=7)
+    resumed = run_stage(cut, stop_before=None)
+
+    assert torch.equal(resumed, expected)
+
+
+def run_stage(folder: Path, stop_before: int | None) -> torch.Tensor:
+    """Ten steps of a small stage that saves itself after every fifth."""
+    folder.mkdir(exist_ok=True)
+    torch.manual_seed(1)
+    model = torch.nn.Linear(4, 4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    stage = Stage(folder, "small", 10, {"model": model}, optimizer)
+
+    def take_step(step: int) -> float:
+        if step == stop_before:
+            raise KeyboardInterrupt
+        loss = model(torch.randn(3, 4, generator=step_generator(9, step))).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return float(loss)
+
+    stage.run(take_step, checkpoint_steps=5)
+    return model.weight.detach()
+
+
+def test_a_second_run_at_once_is_refused(tmp_path: Path) -> None:
+    pid_file = tmp_path / "demo-model.pid"
+
+    with only_run(pid_file), pytest.raises(AlreadyTrainingError), only_run(pid_file):
+        pass
+    with only_run(pid_file):
+        assert pid_file.read_text().strip().isdigit()
+
+
+def test_a_saved_pipeline_is_small_and_draws_without_network(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer(tmp_path / "words", known_words())
+    recipe = Recipe()
+    parts = make_vae(recipe), make_text_encoder(tokenizer, recipe.text_width)
+    pipeline = assemble(*parts, tokenizer, make_unet(recipe))
+
+    size = save_half(pipeline, tmp_path / "model")
+
+    loaded = load(tmp_path / "model")
+    picture = loaded("a red circle", num_inference_steps=2, output_type="np").images[0]
+    assert size <= 8_000_000
+    assert loaded.safety_checker is None
+    assert picture.shape == (64, 64, 3)
+
+
+def test_a_score_is_accepted_by_its_weakest_shape() -> None:
+    tasks = list(list_tasks(["{a} {colour} {shape}"], seeds=[1, 2]))
+    true = {task: paint(replace(SCENE, colour=task.colour, shape=task.shape)) for task in tasks}
+    right, wrong = Score(), Score()
+
+    for task in tasks:
+        right.add(task, true[task])
+        drawn = replace(SCENE, colour=task.colour, shape="circle")
+        wrong.add(task, paint(drawn) if task.shape == "square" else true[task])
+
+    assert Task("an orange square", "orange", "square", 2) in tasks
+    assert right.accepted
+    assert wrong.summary() == {
+        "colour": 100.0,
+        "circle": 100.0,
+        "square": 0.0,
+        "triangle": 100.0,
+        "mistakes": {"square seen as circle": 16},
+    }
+    assert not wrong.accepted

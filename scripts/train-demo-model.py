@@ -1,0 +1,105 @@
+"""Train the demo model: a Stable Diffusion pipeline of its own that draws coloured shapes.
+
+Everything is made here: pictures, captions, tokenizer, weights. It needs no network and no GPU.
+A run that was stopped goes on where it stood when the same command is given again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Set before torch is imported. Waiting threads must sleep: on a busy machine, spinning ones made a
+# step several times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+PROJECT = Path(__file__).resolve().parent.parent
+CACHE = Path.home() / ".cache" / "vertex-diffusion"
+MODEL = PROJECT / "handler" / "demo-model"
+SEEDS = (1, 2, 3, 4)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = parse(argv)
+    try:
+        import torch
+        from diffusers.utils import logging as diffusers_logging
+    except ImportError as error:
+        print(
+            f"The demo model needs torch, diffusers and transformers: {error}. "
+            "Run this with the Python of scripts/toolchain/python/requirements.lock.",
+            file=sys.stderr,
+        )
+        return 1
+    torch.set_num_threads(arguments.threads)
+    diffusers_logging.set_verbosity_error()
+    return train(arguments) if arguments.command == "train" else score(arguments)
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: 2)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    training = commands.add_parser("train", help="train, or go on with a run that was stopped")
+    training.add_argument(
+        "--work",
+        type=Path,
+        help="folder of checkpoints and the learning curve "
+        f'(default: "{CACHE}/demo-model-" and the digest of the recipe)',
+    )
+    training.add_argument("--out", type=Path, default=MODEL, help="folder to write the pipeline to")
+    scoring = commands.add_parser(
+        "score", help="draw a fixed set of prompts and judge the pictures"
+    )
+    scoring.add_argument("--model", type=Path, default=MODEL, help="pipeline folder")
+    scoring.add_argument("--guidance", type=float, default=None, help="guidance scale")
+    return parser.parse_args(argv)
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """The command "train"."""
+    from demo_model.recipe import Recipe
+    from demo_model.training import AlreadyTrainingError, only_run
+    from demo_model.training import train as train_all
+
+    recipe = Recipe()
+    work: Path = arguments.work or CACHE / f"demo-model-{recipe.digest()}"
+    try:
+        with only_run(CACHE / "demo-model.pid"):
+            size = train_all(work, recipe, arguments.out)
+    except AlreadyTrainingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{arguments.out}: {size / 1e6:.2f} MB")
+    return 0
+
+
+def score(arguments: argparse.Namespace) -> int:
+    """The command "score": status 0 where the model is good enough, 1 where it is not."""
+    from demo_model.pipeline import load
+    from demo_model.score import GUIDANCE, PHRASINGS, list_tasks
+    from demo_model.score import score as score_all
+
+    guidance = GUIDANCE if arguments.guidance is None else arguments.guidance
+    tasks = list(list_tasks(PHRASINGS, SEEDS))
+    result = score_all(load(arguments.model), tasks, guidance)
+    print(f"{len(tasks)} pictures, guidance {guidance:g}")
+    for title, tallies in (("colour", result.colours), ("shape", result.shapes)):
+        for name, tally in tallies.items():
+            print(
+                f"{title:8}{name:10}{tally.right:4} of {tally.asked:4}  {100 * tally.share:5.1f} %"
+            )
+    for seen, count in sorted(result.mistakes.items()):
+        print(f"{count:4} times {seen}")
+    print("good enough" if result.accepted else "not good enough")
+    return 0 if result.accepted else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
