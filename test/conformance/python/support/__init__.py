@@ -1,0 +1,1 @@
+"""What flows and questions share: the target, clients, the archive, answers, the clean-up."""
