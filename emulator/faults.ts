@@ -3,10 +3,17 @@ import { ApiError, HTTP_STATUS } from "./errors.ts";
 import type { StatusName } from "./errors.ts";
 import type { Call } from "./calls.ts";
 
+/** Google's own words for this are not known. */
+const NO_CAPACITY =
+  "There are not enough machines of the requested type available in the region now. Try again later, or use another machine type or region.";
+const NO_CAPACITY_STAGE = "ADDING_NODES_TO_CLUSTER";
+
 /** What goes wrong with the next call of a method. */
 export interface FaultRequest {
   /** Full name, or its end: "EndpointService.DeployModel", "DeployModel", "storage.objects.insert". */
   readonly method: string;
+  /** Only calls whose resource name holds this text, e.g. "/endpoints/100" or "us-east1". @default every call */
+  readonly resource?: string;
   /** Before the work, or after it was done (the answer is lost). @default "before" */
   readonly when?: "before" | "after";
   /** Refuse with this code. */
@@ -19,6 +26,10 @@ export interface FaultRequest {
   readonly stage?: string;
   /** Accept the call and let its operation run until this fault is deleted. */
   readonly hold?: boolean;
+  /** Accept the call and let its operation fail as in a region whose machines are all taken. */
+  readonly noCapacity?: boolean;
+  /** Kill the server process that the prediction was sent to, before it answers. */
+  readonly kill?: boolean;
   /** How many calls it hits. @default 1 */
   readonly times?: number;
   readonly message?: string;
@@ -72,8 +83,13 @@ export class Faults {
   }
 
   /** Called by an operation when it starts: takes the fault that will hold it or fail it at a stage, if there is one. */
-  takeForOperation(method: string): Fault | undefined {
-    return this.#take(method, (fault) => isForOperation(fault));
+  takeForOperation(method: string, resource: string): Fault | undefined {
+    return this.#take({ method, resource }, isForOperation);
+  }
+
+  /** Called when a prediction is sent: whether its server is to be killed. */
+  takeKill(method: string, resource: string): boolean {
+    return this.#take({ method, resource }, isForServer) !== undefined;
   }
 
   /** Waits until the fault is deleted. */
@@ -87,8 +103,8 @@ export class Faults {
 
   async #hit(call: Call, when: "before" | "after"): Promise<void> {
     const fault = this.#take(
-      call.method,
-      (one) => !isForOperation(one) && (one.when ?? "before") === when,
+      call,
+      (one) => !isForOperation(one) && !isForServer(one) && (one.when ?? "before") === when,
     );
     if (fault === undefined) return;
     await this.#clock.sleep(fault.delayMs ?? 0);
@@ -99,10 +115,11 @@ export class Faults {
     if (fault.status !== undefined) throw faultError(fault);
   }
 
-  #take(method: string, wanted: (fault: Fault) => boolean): Fault | undefined {
-    const fault = this.#faults.find(
-      (one) => one.left > 0 && matches(one.method, method) && wanted(one),
-    );
+  #take(
+    call: Pick<Call, "method" | "resource">,
+    wanted: (fault: Fault) => boolean,
+  ): Fault | undefined {
+    const fault = this.#faults.find((one) => one.left > 0 && matches(one, call) && wanted(one));
     if (fault === undefined) return undefined;
     fault.left -= 1;
     if (fault.left === 0 && fault.holding === 0) {
@@ -114,38 +131,49 @@ export class Faults {
 
 /** The refusal that a fault declares. */
 export function faultError(fault: Fault): ApiError {
-  const status = fault.status ?? "INTERNAL";
-  return new ApiError(status, fault.message ?? `Declared fault: ${status} for "${fault.method}".`);
+  const status = fault.status ?? (fault.noCapacity === true ? "RESOURCE_EXHAUSTED" : "INTERNAL");
+  const message = fault.message ?? (fault.noCapacity === true ? NO_CAPACITY : undefined);
+  return new ApiError(status, message ?? `Declared fault: ${status} for "${fault.method}".`);
 }
+
+/** Whether an operation with this fault fails when it has come to this stage. */
+export function failsAt(fault: Fault | undefined, stage: string): boolean {
+  const wanted = fault?.stage ?? (fault?.noCapacity === true ? NO_CAPACITY_STAGE : undefined);
+  return wanted !== undefined && wanted === stage;
+}
+
+type Check = (value: unknown) => boolean;
+const isText: Check = (value) => typeof value === "string" && value !== "";
+const isFlag: Check = (value) => typeof value === "boolean";
+const isCount: Check = (value) => Number.isInteger(value) && Number(value) > 0;
+
+/** Field -> what its value must be, and how to say so. */
+const FIELDS: Readonly<Record<keyof FaultRequest, readonly [Check, string]>> = {
+  method: [isText, "a method's name or its end"],
+  resource: [isText, "a part of a resource name"],
+  when: [(value) => value === "before" || value === "after", '"before" or "after"'],
+  status: [(value) => isText(value) && String(value) in HTTP_STATUS, "a canonical code"],
+  reset: [isFlag, "true or false"],
+  delayMs: [(value) => typeof value === "number" && value >= 0, "a number of milliseconds"],
+  stage: [isText, "a deployment stage"],
+  hold: [isFlag, "true or false"],
+  noCapacity: [isFlag, "true or false"],
+  kill: [isFlag, "true or false"],
+  times: [isCount, "a whole number above 0"],
+  message: [isText, "a text"],
+};
 
 /** Reads a fault from a control request. Throws ApiError INVALID_ARGUMENT. */
 export function parseFault(json: unknown): FaultRequest {
   if (typeof json !== "object" || json === null) throw badFault("the body must be a JSON object");
-  const fault = json as Record<string, unknown>;
-  if (typeof fault["method"] !== "string" || fault["method"] === "")
-    throw badFault("method is missing");
-  const status = fault["status"];
-  if (status !== undefined && !(typeof status === "string" && status in HTTP_STATUS)) {
-    throw badFault(`status ${JSON.stringify(status)} is not a canonical code`);
+  if (!("method" in json)) throw badFault("method is missing");
+  for (const [name, value] of Object.entries(json)) {
+    const field = FIELDS[name as keyof FaultRequest] as (typeof FIELDS)["method"] | undefined;
+    if (field === undefined) throw badFault(`"${name}" is not a field of a fault`);
+    const [isValid, form] = field;
+    if (!isValid(value)) throw badFault(`${name} must be ${form}, got ${JSON.stringify(value)}`);
   }
-  const when = fault["when"];
-  if (when !== undefined && when !== "before" && when !== "after") {
-    throw badFault('when must be "before" or "after"');
-  }
-  const known = [
-    "method",
-    "when",
-    "status",
-    "reset",
-    "delayMs",
-    "stage",
-    "hold",
-    "times",
-    "message",
-  ];
-  const foreign = Object.keys(fault).find((key) => !known.includes(key));
-  if (foreign !== undefined) throw badFault(`"${foreign}" is not a field of a fault`);
-  return fault as unknown as FaultRequest;
+  return json as FaultRequest;
 }
 
 function badFault(problem: string): ApiError {
@@ -153,9 +181,14 @@ function badFault(problem: string): ApiError {
 }
 
 function isForOperation(fault: Fault): boolean {
-  return fault.stage !== undefined || fault.hold === true;
+  return fault.stage !== undefined || fault.hold === true || fault.noCapacity === true;
 }
 
-function matches(pattern: string, method: string): boolean {
-  return method === pattern || method.endsWith(`.${pattern}`);
+function isForServer(fault: Fault): boolean {
+  return fault.kill === true;
+}
+
+function matches(fault: Fault, call: Pick<Call, "method" | "resource">): boolean {
+  const isMethod = call.method === fault.method || call.method.endsWith(`.${fault.method}`);
+  return isMethod && (fault.resource === undefined || call.resource.includes(fault.resource));
 }

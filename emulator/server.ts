@@ -14,10 +14,11 @@ import { Faults } from "./faults.ts";
 import { sendError } from "./http.ts";
 import { RequestLog } from "./request-log.ts";
 import { ServerPool } from "./runtime/server-pool.ts";
+import type { ServerRuntime } from "./runtime/server-runtime.ts";
 import { describeState } from "./state.ts";
 import { createStorage } from "./storage/index.ts";
 import { Cloud } from "./vertex/cloud.ts";
-import { toServerSpec } from "./vertex/deployments.ts";
+import { toServerSpec } from "./vertex/container.ts";
 import { VertexGrpc } from "./vertex/grpc.ts";
 import { createMethods } from "./vertex/methods.ts";
 import { Quotas } from "./vertex/quotas.ts";
@@ -38,6 +39,8 @@ export interface EmulatorOptions {
   readonly stageMs?: number;
   /** Python with TorchServe, for deployed models. @default VERTEX_DIFFUSION_PYTHON, else "python3" */
   readonly python?: string;
+  /** What stands in for the containers of deployed models. @default TorchServe */
+  readonly runtime?: ServerRuntime;
   /** How long a model server may take to become ready, milliseconds of real time. @default 300000 */
   readonly startupTimeoutMs?: number;
 }
@@ -73,7 +76,7 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
   const clock = new Clock(options.clock ?? "real");
   const faults = new Faults(clock);
   const requests = new RequestLog(clock);
-  const quotas = new Quotas();
+  const quotas = new Quotas(join(folder.path, "quotas.json"));
   const around: Around = (call, work) => requests.record(call, () => faults.play(call, work));
   const storage = await createStorage({
     dataDir: join(folder.path, "storage"),
@@ -84,7 +87,9 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
     dataDir: folder.path,
     python: options.python ?? process.env["VERTEX_DIFFUSION_PYTHON"] ?? "python3",
     startupTimeoutMs: options.startupTimeoutMs ?? DEFAULT_STARTUP_TIMEOUT_MS,
+    ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
   });
+  let restUrl = "";
   const cloud = new Cloud({
     dataDir: folder.path,
     clock,
@@ -92,6 +97,7 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
     quotas,
     objects: storage.objects,
     servers,
+    storageUrl: () => restUrl,
     stageMs: options.stageMs ?? DEFAULT_STAGE_MS,
   });
   const methods = createMethods(cloud);
@@ -136,9 +142,10 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
       throw error;
     },
   );
+  restUrl = `http://${host}:${port}`;
   resumeServers(cloud);
   const address: Address = {
-    rest: `http://${host}:${port}`,
+    rest: restUrl,
     grpc: `${host}:${grpcPort}`,
     pid: process.pid,
     data: folder.path,

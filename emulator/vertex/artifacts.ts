@@ -1,12 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
-import { dirname, join, normalize, sep } from "node:path";
+import { join } from "node:path";
 import { ApiError } from "../errors.ts";
 import { isPrebuiltPyTorch } from "../runtime/images.ts";
 import type { Cloud, ObjectSource } from "./cloud.ts";
+import type { VersionRecord } from "./types.ts";
 
 /** The prebuilt PyTorch images serve exactly this file. */
 export const ARCHIVE = "model.mar";
+
+const MANAGED_BUCKET = "caip-tenant-local";
 
 interface Artifacts {
   readonly bucket: string;
@@ -71,17 +74,18 @@ function checkArchive(names: readonly string[], prefix: string, artifactUri: str
   );
 }
 
-/** Copies the artifacts into a folder of the emulator's own, so a later change in the bucket has no effect. */
+/**
+ * Copies the artifacts into the Google-managed bucket, so a later change in the caller's bucket has no effect. The archive
+ * stands beside as a file, for the server process. Answers the folder's name.
+ */
 export async function copyArtifacts(cloud: Cloud, artifacts: Artifacts): Promise<string> {
   const folder = randomUUID();
-  const target = join(cloud.artifactsDir, folder);
   try {
-    for (const name of artifacts.names) {
-      const file = normalize(join(target, name.slice(artifacts.prefix.length)));
-      // An object name may hold "..": it must not lead out of the folder.
-      if (!file.startsWith(target + sep)) continue;
-      await mkdir(dirname(file), { recursive: true });
-      await cloud.objects.copyObjectTo(artifacts.bucket, name, file);
+    await cloud.objects.copyFolder(artifacts, managedFolder(folder));
+    if (artifacts.names.includes(artifacts.prefix + ARCHIVE)) {
+      await mkdir(join(cloud.artifactsDir, folder), { recursive: true });
+      const { bucket, prefix } = managedFolder(folder);
+      await cloud.objects.linkObjectTo(bucket, prefix + ARCHIVE, archiveFile(cloud, folder));
     }
   } catch (error) {
     await removeArtifacts(cloud, folder);
@@ -92,5 +96,21 @@ export async function copyArtifacts(cloud: Cloud, artifacts: Artifacts): Promise
 
 export async function removeArtifacts(cloud: Cloud, folder: string): Promise<void> {
   if (folder === "") return;
+  await cloud.objects.removeFolder(managedFolder(folder));
   await rm(join(cloud.artifactsDir, folder), { recursive: true, force: true });
+}
+
+/** Where AIP_STORAGE_URI points: a folder in a bucket that Google owns. */
+export function storageUriOf(version: VersionRecord): string {
+  if (version.artifactFolder === "") return "";
+  const { bucket, prefix } = managedFolder(version.artifactFolder);
+  return `gs://${bucket}/${prefix.replace(/\/$/, "")}`;
+}
+
+export function archiveFile(cloud: Cloud, folder: string): string {
+  return join(cloud.artifactsDir, folder, ARCHIVE);
+}
+
+function managedFolder(folder: string): { bucket: string; prefix: string } {
+  return { bucket: MANAGED_BUCKET, prefix: `${folder}/artifacts/` };
 }

@@ -8,14 +8,24 @@ import type { Quotas } from "./quotas.ts";
 import { RecordFolder } from "./record-folder.ts";
 import type { Document, EndpointRecord, ModelRecord } from "./types.ts";
 
-/** What Vertex reads of Cloud Storage. */
+export interface ObjectFolder {
+  readonly bucket: string;
+  /** "" or ends in "/". */
+  readonly prefix: string;
+}
+
+/** What Vertex uses of Cloud Storage. */
 export interface ObjectSource {
   /** Throws ApiError NOT_FOUND when there is no such bucket. */
   listObjects(
     bucket: string,
     prefix: string,
   ): readonly { readonly name: string; readonly size: number }[];
-  copyObjectTo(bucket: string, name: string, targetFile: string): Promise<void>;
+  /** A hard link where the file system can; the target must not exist. */
+  linkObjectTo(bucket: string, name: string, targetFile: string): Promise<void>;
+  /** Into a bucket that Google owns. Nothing stays there when it throws. */
+  copyFolder(source: ObjectFolder, target: ObjectFolder): Promise<void>;
+  removeFolder(folder: ObjectFolder): Promise<void>;
 }
 
 export interface CloudOptions {
@@ -25,6 +35,8 @@ export interface CloudOptions {
   readonly quotas: Quotas;
   readonly objects: ObjectSource;
   readonly servers: ServerPool;
+  /** Where Cloud Storage is reached, "http://127.0.0.1:8085"; asked when a server starts. */
+  readonly storageUrl: () => string;
   /** Time that each stage of an operation takes, milliseconds of the clock. */
   readonly stageMs: number;
 }
@@ -32,20 +44,24 @@ export interface CloudOptions {
 /** The state of the local Vertex AI and what it works with. */
 export class Cloud {
   readonly clock: Clock;
+  readonly faults: Faults;
   readonly quotas: Quotas;
   readonly objects: ObjectSource;
   readonly servers: ServerPool;
+  readonly storageUrl: () => string;
   readonly models: RecordFolder<ModelRecord>;
   readonly endpoints: RecordFolder<EndpointRecord>;
   readonly operations: Operations;
-  /** Copies of what was uploaded, one folder per model version. */
+  /** The archives of what was uploaded as files, one folder per model version. */
   readonly artifactsDir: string;
 
   constructor(options: CloudOptions) {
     this.clock = options.clock;
+    this.faults = options.faults;
     this.quotas = options.quotas;
     this.objects = options.objects;
     this.servers = options.servers;
+    this.storageUrl = options.storageUrl;
     this.models = new RecordFolder(join(options.dataDir, "vertex", "models"));
     this.endpoints = new RecordFolder(join(options.dataDir, "vertex", "endpoints"));
     this.artifactsDir = join(options.dataDir, "vertex", "artifacts");
@@ -87,9 +103,16 @@ export interface MethodCall {
   /** Endpoint named in the header x-vertex-ai-endpoint-id (gRPC to a dedicated endpoint), "" without it. */
   readonly endpointHeader: string;
   readonly requestBytes: number;
+  /** Aborted when the caller has gone before it was answered. */
+  readonly signal: AbortSignal;
+  /** GetEndpoint is to show the models that are being deployed too. */
+  readonly allDeploymentStates?: boolean;
   /** Header of a REST answer, ignored over gRPC. */
   readonly setHeader: (name: string, value: string) => void;
 }
 
 /** One implemented method: canonical proto JSON in and out. Refuses by ApiError. */
 export type Method = (request: Document, call: MethodCall) => Promise<Document>;
+
+/** The same for a method that answers many messages, one after the other. */
+export type StreamingMethod = (request: Document, call: MethodCall) => AsyncGenerator<Document>;

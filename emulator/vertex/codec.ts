@@ -50,7 +50,26 @@ export function toMessage(type: protobuf.Type, document: Document): protobuf.Mes
 
 /** The JSON body that answers a REST call. */
 export function toJson(message: protobuf.Message, numericEnums: boolean): Document {
-  return toProto3JSON(message, { numericEnums }) as Document;
+  const json = toProto3JSON(message, { numericEnums }) as Document;
+  return withoutEmptyMaps(message.$type, json) as Document;
+}
+
+/** The serializer writes maps that are empty; Google's own leaves them out, as every default. */
+function withoutEmptyMaps(type: protobuf.Type, value: Json): Json {
+  if (!isPlainObject(value) || AS_THEY_ARE.has(nameOf(type))) return value;
+  const kept = Object.entries(value).flatMap(([key, entry]) => {
+    const field = type.fields[key];
+    if (field instanceof protobuf.MapField) {
+      return isPlainObject(entry) && Object.keys(entry).length === 0 ? [] : [[key, entry]];
+    }
+    const inner = field?.resolvedType;
+    if (!(inner instanceof protobuf.Type)) return [[key, entry]];
+    const cleaned = Array.isArray(entry)
+      ? entry.map((one) => withoutEmptyMaps(inner, one))
+      : withoutEmptyMaps(inner, entry);
+    return [[key, cleaned]];
+  });
+  return Object.fromEntries(kept) as Document;
 }
 
 /** Fields that only the other API version has are left out: one document serves both. */

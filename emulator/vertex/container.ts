@@ -1,25 +1,77 @@
+import { isPrebuiltPyTorch } from "../runtime/images.ts";
+import type { ServerSpec } from "../runtime/server-pool.ts";
+import { archiveFile, storageUriOf } from "./artifacts.ts";
+import type { Cloud } from "./cloud.ts";
+import { serverIdOf } from "./endpoints.ts";
+import { findVersion, getModel } from "./models.ts";
 import { parseEndpointName } from "./names.ts";
-import type { DeployedRecord, EndpointRecord, VersionRecord } from "./types.ts";
+import type { ContainerSpec, DeployedRecord, EndpointRecord, VersionRecord } from "./types.ts";
 
-/** Routes of the prebuilt PyTorch images. */
-export const HEALTH_ROUTE = "/ping";
-export const PREDICT_ROUTE = "/predictions/model";
 const DEFAULT_PORT = 8080;
 
+interface Routes {
+  readonly healthRoute: string;
+  readonly predictRoute: string;
+}
+
+/** What the process of a deployed model runs on. */
+export function toServerSpec(
+  cloud: Cloud,
+  endpoint: EndpointRecord,
+  deployed: DeployedRecord,
+): ServerSpec {
+  const version = findVersion(getModel(cloud, deployed.model), deployed.versionId);
+  const spec = version.containerSpec;
+  const routes = routesOf(spec, endpoint, deployed);
+  return {
+    id: serverIdOf(endpoint, deployed.id),
+    imageUri: spec.imageUri ?? "",
+    archive: version.artifactFolder === "" ? "" : archiveFile(cloud, version.artifactFolder),
+    env: {
+      // What makes Google's storage clients read AIP_STORAGE_URI here.
+      STORAGE_EMULATOR_HOST: cloud.storageUrl(),
+      ...containerEnvironment(endpoint, deployed, version, routes),
+    },
+    ...routes,
+    command: spec.command ?? [],
+    args: spec.args ?? [],
+    ...(spec.deploymentTimeout === undefined
+      ? {}
+      : { deploymentTimeoutMs: Number.parseFloat(spec.deploymentTimeout) * 1000 }),
+    ...(spec.startupProbe === undefined ? {} : { startupProbe: spec.startupProbe }),
+    ...(spec.healthProbe === undefined ? {} : { healthProbe: spec.healthProbe }),
+    ...(spec.livenessProbe === undefined ? {} : { livenessProbe: spec.livenessProbe }),
+  };
+}
+
+/** A prebuilt image has routes of its own (Google's samples set none); a custom one gets those of the container contract. */
+function routesOf(spec: ContainerSpec, endpoint: EndpointRecord, deployed: DeployedRecord): Routes {
+  const { id } = parseEndpointName(endpoint.name);
+  const contract = `/v1/endpoints/${id}/deployedModels/${deployed.id}`;
+  const own = isPrebuiltPyTorch(spec.imageUri ?? "")
+    ? { healthRoute: "/ping", predictRoute: "/predictions/model" }
+    : { healthRoute: contract, predictRoute: `${contract}:predict` };
+  return {
+    healthRoute: spec.healthRoute ?? own.healthRoute,
+    predictRoute: spec.predictRoute ?? own.predictRoute,
+  };
+}
+
 /** The environment that the container contract promises, and the model's own variables. */
-export function containerEnvironment(
+function containerEnvironment(
   endpoint: EndpointRecord,
   deployed: DeployedRecord,
   version: VersionRecord,
+  routes: Routes,
 ): Record<string, string> {
   const { id, parent } = parseEndpointName(endpoint.name);
   const spec = version.containerSpec;
   const machine = deployed.document.dedicatedResources?.machineSpec;
   const own: Record<string, string> = {
     AIP_HTTP_PORT: String(spec.ports?.[0]?.containerPort ?? DEFAULT_PORT),
-    AIP_HEALTH_ROUTE: spec.healthRoute ?? HEALTH_ROUTE,
-    AIP_PREDICT_ROUTE: spec.predictRoute ?? PREDICT_ROUTE,
-    AIP_STORAGE_URI: storageUri(version),
+    AIP_HEALTH_ROUTE: routes.healthRoute,
+    AIP_PREDICT_ROUTE: routes.predictRoute,
+    AIP_STORAGE_URI: storageUriOf(version),
     AIP_MODE: "PREDICTION",
     AIP_MODE_VERSION: "1.0.0",
     AIP_ENDPOINT_ID: id,
@@ -38,13 +90,6 @@ export function containerEnvironment(
     return { ...known, [variable.name ?? ""]: value };
   }, {});
   return { ...given, ...own };
-}
-
-/** Google gives a folder in a bucket of its own; the copy's name stands in that form. */
-function storageUri(version: VersionRecord): string {
-  return version.artifactFolder === ""
-    ? ""
-    : `gs://caip-tenant-local/${version.artifactFolder}/artifacts`;
 }
 
 /** $(NAME) becomes the value of a variable that is known by then; $$(NAME) stays as $(NAME). */

@@ -37,7 +37,8 @@ export interface Rpc {
   readonly version: Version;
   readonly requestType: protobuf.Type;
   readonly responseType: protobuf.Type;
-  readonly streaming: boolean;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
   /** `google.api.http` rules, additional bindings included. */
   readonly httpRules: readonly HttpRule[];
 }
@@ -68,7 +69,8 @@ function toRpc(version: Version, service: protobuf.Service, method: protobuf.Met
     version,
     requestType: resolved(method.resolvedRequestType, method),
     responseType: resolved(method.resolvedResponseType, method),
-    streaming: Boolean(method.requestStream) || Boolean(method.responseStream),
+    requestStream: Boolean(method.requestStream),
+    responseStream: Boolean(method.responseStream),
     httpRules: readHttpRules(method),
   };
 }

@@ -1,10 +1,12 @@
 import { ApiError } from "../errors.ts";
 import type { Cloud, MethodCall } from "./cloud.ts";
+import { checkInferenceTimeout, checkLogging, checkNetworking } from "./endpoint-fields.ts";
 import { getEndpoint, toEndpointDocument } from "./endpoints.ts";
-import { filterBy, page } from "./listing.ts";
+import { checkLabels } from "./labels.ts";
+import { list, readFields } from "./listing.ts";
 import type { ListRequest } from "./listing.ts";
 import { checkEtag } from "./models.ts";
-import { checkEndpointId, generateId, parentName, parseParent } from "./names.ts";
+import { checkDisplayName, checkEndpointId, generateId, parentName, parseParent } from "./names.ts";
 import { checkSplit, isEmptySplit } from "./traffic.ts";
 import type { Document, EndpointDocument, EndpointRecord } from "./types.ts";
 import { readMask } from "./update-mask.ts";
@@ -30,9 +32,11 @@ export async function createEndpoint(
 ): Promise<Document> {
   const parent = parseParent(request.parent);
   const given = request.endpoint ?? {};
-  if ((given.displayName ?? "") === "") {
-    throw new ApiError("INVALID_ARGUMENT", "endpoint.display_name is required.");
-  }
+  checkDisplayName(given.displayName, "endpoint.display_name");
+  checkLabels(given.labels);
+  checkNetworking(given);
+  checkLogging(given);
+  checkInferenceTimeout(given);
   if (!isEmptySplit(given.trafficSplit)) {
     throw new ApiError(
       "INVALID_ARGUMENT",
@@ -76,8 +80,14 @@ export async function createEndpoint(
 export async function getEndpointMethod(
   cloud: Cloud,
   request: { readonly name?: string },
+  call: MethodCall,
 ): Promise<Document> {
-  return toEndpointDocument(getEndpoint(cloud, request.name));
+  const endpoint = getEndpoint(cloud, request.name);
+  if (call.allDeploymentStates !== true) return toEndpointDocument(endpoint);
+  return toEndpointDocument({
+    ...endpoint,
+    deployed: [...endpoint.deployed, ...endpoint.deploying],
+  });
 }
 
 export async function listEndpoints(
@@ -85,18 +95,26 @@ export async function listEndpoints(
   request: ListRequest & { readonly parent?: string },
 ): Promise<Document> {
   const prefix = `${parentName(parseParent(request.parent))}/endpoints/`;
-  const endpoints = cloud.endpoints.list().filter((one) => one.name.startsWith(prefix));
-  const fields = ["display_name", "displayName", "endpoint"];
-  const found = page(filterBy(endpoints, request.filter, fields, readEndpointField), request);
+  const found = list(
+    {
+      items: cloud.endpoints.list().filter((one) => one.name.startsWith(prefix)),
+      filterFields: ["displayName", "endpoint"],
+      orderFields: ["displayName", "createTime", "updateTime"],
+      read: readEndpointField,
+    },
+    request,
+  );
   return {
-    endpoints: found.items.map(toEndpointDocument),
+    endpoints: found.items.map((one) => readFields(toEndpointDocument(one), request.readMask)),
     nextPageToken: found.nextPageToken,
   };
 }
 
 function readEndpointField(endpoint: EndpointRecord, field: string): string | undefined {
   if (field.startsWith("labels.")) return endpoint.document.labels?.[field.slice("labels.".length)];
-  return field === "endpoint" ? endpoint.name.replace(/^.*\//, "") : endpoint.document.displayName;
+  if (field === "endpoint") return endpoint.name.replace(/^.*\//, "");
+  const value = endpoint.document[field];
+  return typeof value === "string" ? value : undefined;
 }
 
 export async function updateEndpoint(
@@ -109,9 +127,9 @@ export async function updateEndpoint(
   const paths = readMask(request.updateMask, CHANGEABLE, what);
   const present = toEndpointDocument(endpoint)["etag"] as string;
   checkEtag(given.etag, present, what);
-  if (paths.includes("displayName") && (given.displayName ?? "") === "") {
-    throw new ApiError("INVALID_ARGUMENT", "endpoint.display_name must not be empty.");
-  }
+  if (paths.includes("displayName")) checkDisplayName(given.displayName, "endpoint.display_name");
+  if (paths.includes("labels")) checkLabels(given.labels);
+  checkLogging(given);
   const changesSplit = paths.includes("trafficSplit");
   if (changesSplit && !isEmptySplit(given.trafficSplit)) {
     checkSplit(
@@ -133,6 +151,54 @@ export async function updateEndpoint(
     trafficSplit: changesSplit ? (given.trafficSplit ?? {}) : endpoint.trafficSplit,
   });
   return toEndpointDocument(updated);
+}
+
+/** The way to change the client connection config, and nothing else. */
+export async function updateEndpointLongRunning(
+  cloud: Cloud,
+  request: { readonly endpoint?: EndpointDocument },
+  call: MethodCall,
+): Promise<Document> {
+  const given = request.endpoint ?? {};
+  const endpoint = getEndpoint(cloud, given.name);
+  const what = `Endpoint "${endpoint.name}"`;
+  const present = toEndpointDocument(endpoint);
+  checkEtag(given.etag, present["etag"] as string, what);
+  const other = Object.keys(given).find(
+    (field) =>
+      field !== "clientConnectionConfig" &&
+      !OUTPUT_ONLY.includes(field) &&
+      JSON.stringify(given[field]) !== JSON.stringify(present[field]),
+  );
+  if (other !== undefined) {
+    throw new ApiError(
+      "INVALID_ARGUMENT",
+      `Field "${other}" of ${what} can't be updated this way: only client_connection_config can.`,
+    );
+  }
+  checkInferenceTimeout(given);
+  cloud.operations.checkIdle(endpoint.name);
+  return cloud.operations.start({
+    call,
+    method: "EndpointService.UpdateEndpointLongRunning",
+    under: endpoint.name,
+    metadataType: "UpdateEndpointOperationMetadata",
+    responseType: "Endpoint",
+    run: async (progress) => {
+      await progress.stage("");
+      const now = getEndpoint(cloud, endpoint.name);
+      const { clientConnectionConfig } = given;
+      const updated = cloud.endpoints.put({
+        ...now,
+        document: {
+          ...withoutFields(now.document, ["clientConnectionConfig"]),
+          ...(clientConnectionConfig === undefined ? {} : { clientConnectionConfig }),
+          updateTime: cloud.now(),
+        },
+      });
+      return toEndpointDocument(updated);
+    },
+  });
 }
 
 export async function deleteEndpoint(

@@ -33,6 +33,10 @@ export function toEndpointDocument(endpoint: EndpointRecord): Document {
   return { ...document, etag: etagOf({ ...endpoint, deploying: [] }) };
 }
 
+export function isDedicated(endpoint: EndpointRecord): boolean {
+  return endpoint.document.dedicatedEndpointEnabled === true;
+}
+
 export function regionOf(endpoint: EndpointRecord): string {
   return parseEndpointName(endpoint.name).parent.location;
 }
@@ -40,4 +44,8 @@ export function regionOf(endpoint: EndpointRecord): string {
 /** Name of the deployed model's server and folder: deployed model ids need only be unique on their endpoint. */
 export function serverIdOf(endpoint: EndpointRecord, deployedModelId: string): string {
   return `${parseEndpointName(endpoint.name).id}-${deployedModelId}`;
+}
+
+export function withoutId(records: readonly DeployedRecord[], id: string): DeployedRecord[] {
+  return records.filter((one) => one.id !== id);
 }

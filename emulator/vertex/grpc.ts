@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo, Server as NetServer, Socket } from "node:net";
 import * as grpc from "@grpc/grpc-js";
@@ -21,12 +22,14 @@ interface Served {
   readonly key: string;
   /** undefined for the operations service, which belongs to no version. */
   readonly version: Version | undefined;
+  readonly responseStream: boolean;
   readonly requestType: protobuf.Type;
   readonly responseType: protobuf.Type;
 }
 
 type Request = { readonly document: protobuf.Message; readonly bytes: number };
 type UnaryCall = grpc.ServerUnaryCall<Request, protobuf.Message>;
+type StreamingCall = grpc.ServerWritableStream<Request, protobuf.Message>;
 
 /** The gRPC edge. It owns its sockets, so that a declared fault can reset the connection of one client. */
 export class VertexGrpc {
@@ -44,8 +47,10 @@ export class VertexGrpc {
       const handlers: grpc.UntypedServiceImplementation = {};
       for (const one of served) {
         definition[one.name] = toDefinition(service, one);
-        handlers[one.name] = (call: UnaryCall, done: grpc.sendUnaryData<protobuf.Message>) =>
-          void this.#answer(methods, around, one, call, done);
+        handlers[one.name] = one.responseStream
+          ? (call: StreamingCall) => void this.#stream(methods, around, one, call)
+          : (call: UnaryCall, done: grpc.sendUnaryData<protobuf.Message>) =>
+              void this.#answer(methods, around, one, call, done);
       }
       this.#server.addService(definition, handlers);
     }
@@ -81,35 +86,70 @@ export class VertexGrpc {
     call: UnaryCall,
     done: grpc.sendUnaryData<protobuf.Message>,
   ): Promise<void> {
-    const header = (name: string): string => String(call.metadata.get(name)[0] ?? "");
     try {
-      const message = await dispatch(around, {
-        method: methods[served.key],
-        request: fromMessage(call.request.document),
-        responseType: served.responseType,
-        call: {
-          version: served.version,
-          method: served.fullName,
-          host: call.getHost().replace(/:\d+$/, ""),
-          endpointHeader: header("x-vertex-ai-endpoint-id"),
-          requestBytes: call.request.bytes,
-          setHeader: () => undefined,
-        },
-        caller: `grpc ${(header("x-goog-api-client") || header("user-agent")).slice(0, 120)}`,
-        reset: () => this.#sockets.get(call.getPeer())?.resetAndDestroy(),
-      });
+      const message = await this.#dispatch(methods, around, served, call, async () => undefined);
       done(null, message);
     } catch (error) {
-      const refusal = toApiError(error);
-      done({ code: refusal.code, details: refusal.message });
+      done(toStatus(error));
     }
+  }
+
+  async #stream(
+    methods: MethodTable,
+    around: Around,
+    served: Served,
+    call: StreamingCall,
+  ): Promise<void> {
+    try {
+      await this.#dispatch(methods, around, served, call, async (message) => {
+        if (!call.write(message))
+          await Promise.race([once(call, "drain"), once(call, "cancelled")]);
+      });
+      call.end();
+    } catch (error) {
+      call.emit("error", toStatus(error));
+    }
+  }
+
+  async #dispatch(
+    methods: MethodTable,
+    around: Around,
+    served: Served,
+    call: UnaryCall | StreamingCall,
+    send: (message: protobuf.Message) => Promise<void>,
+  ): Promise<protobuf.Message | undefined> {
+    const header = (name: string): string => String(call.metadata.get(name)[0] ?? "");
+    const gone = new AbortController();
+    call.once("cancelled", () => gone.abort());
+    return dispatch(around, methods, {
+      key: served.key,
+      request: fromMessage(call.request.document),
+      responseType: served.responseType,
+      call: {
+        version: served.version,
+        method: served.fullName,
+        host: call.getHost().replace(/:\d+$/, ""),
+        endpointHeader: header("x-vertex-ai-endpoint-id"),
+        requestBytes: call.request.bytes,
+        signal: gone.signal,
+        setHeader: () => undefined,
+      },
+      caller: `grpc ${(header("x-goog-api-client") || header("user-agent")).slice(0, 120)}`,
+      reset: () => this.#sockets.get(call.getPeer())?.resetAndDestroy(),
+      send,
+    });
   }
 }
 
-/** Streaming methods are not served: none is implemented. All others that are missing answer UNIMPLEMENTED by name. */
+function toStatus(error: unknown): { code: grpc.status; details: string } {
+  const refusal = toApiError(error);
+  return { code: refusal.code, details: refusal.message };
+}
+
+/** What is missing answers UNIMPLEMENTED by name; where the caller streams, by the gRPC library's own answer. */
 function listServed(methods: MethodTable): Served[] {
   const vertex = listRpcs()
-    .filter((rpc) => !rpc.streaming)
+    .filter((rpc) => !rpc.requestStream)
     .map((rpc) => ({
       ...rpc,
       service: rpc.fullName.replace(/\.[^.]+$/, ""),
@@ -119,7 +159,7 @@ function listServed(methods: MethodTable): Served[] {
   return [
     ...vertex,
     ...operations
-      .filter((method) => `Operations.${method.name}` in methods)
+      .filter((method) => `Operations.${method.name}` in methods.unary)
       .map((method) => {
         method.resolve();
         return {
@@ -128,6 +168,7 @@ function listServed(methods: MethodTable): Served[] {
           fullName: `google.longrunning.Operations.${method.name}`,
           key: `Operations.${method.name}`,
           version: undefined,
+          responseStream: false,
           requestType: method.resolvedRequestType as protobuf.Type,
           responseType: method.resolvedResponseType as protobuf.Type,
         };
@@ -148,7 +189,7 @@ function toDefinition(
   return {
     path: `/${service}/${served.name}`,
     requestStream: false,
-    responseStream: false,
+    responseStream: served.responseStream,
     requestSerialize: (request) => encode(served.requestType, request.document),
     requestDeserialize: (bytes) => ({
       document: served.requestType.decode(bytes),

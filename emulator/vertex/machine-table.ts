@@ -69,6 +69,42 @@ const FIXED_FAMILIES: Readonly<Record<string, Readonly<Record<string, number>>>>
   NVIDIA_GB200: { "a4x-highgpu-4g": 4 },
 };
 
+/** vCPUs of the machines whose names count GPUs instead. a3-megagpu-8g has no row in Google's table: as its siblings. */
+const VCPUS_BY_GPU_MACHINE: Readonly<Record<string, number>> = {
+  "a2-highgpu-1g": 12,
+  "a2-highgpu-2g": 24,
+  "a2-highgpu-4g": 48,
+  "a2-highgpu-8g": 96,
+  "a2-megagpu-16g": 96,
+  "a2-ultragpu-1g": 12,
+  "a2-ultragpu-2g": 24,
+  "a2-ultragpu-4g": 48,
+  "a2-ultragpu-8g": 96,
+  "a3-highgpu-1g": 26,
+  "a3-highgpu-2g": 52,
+  "a3-highgpu-4g": 104,
+  "a3-highgpu-8g": 208,
+  "a3-edgegpu-8g": 208,
+  "a3-megagpu-8g": 208,
+  "a3-ultragpu-8g": 224,
+  "a4-highgpu-8g": 224,
+  "a4x-highgpu-4g": 140,
+};
+
+/** vCPUs of one machine; all other names end in them. 0 for a name that tells none. */
+export function vcpusOf(machineType: string): number {
+  return VCPUS_BY_GPU_MACHINE[machineType] ?? Number(/-(\d+)$/.exec(machineType)?.[1] ?? 0);
+}
+
+/** Machines that are deployed in no smaller number than this. */
+export const FEWEST_REPLICAS: Readonly<Record<string, number>> = { "a4x-highgpu-4g": 18 };
+
+/** Accelerators that can be cut into partitions (MIG). */
+export const PARTITIONABLE: ReadonlySet<string> = new Set([
+  ...["NVIDIA_TESLA_A100", "NVIDIA_A100_80GB", "NVIDIA_H100_80GB", "NVIDIA_H200_141GB"],
+  ...["NVIDIA_B200", "NVIDIA_GB200", "NVIDIA_RTX_PRO_6000"],
+]);
+
 /** Series without accelerators: every size of them is accepted. */
 export const CPU_SERIES = ["e2", "n1", "n2", "n2d", "c2", "c2d", "c3"] as const;
 const N1_SIZES = [2, 4, 8, 16, 32] as const;

@@ -2,13 +2,29 @@ import { ApiError } from "../errors.ts";
 import {
   ACCELERATORS_BY_MACHINE,
   CPU_SERIES,
+  FEWEST_REPLICAS,
   FIXED_MACHINES,
+  PARTITIONABLE,
   REGIONS_BY_ACCELERATOR,
 } from "./machine-table.ts";
 import type { DedicatedResources, MachineSpec } from "./types.ts";
 
 /** What Vertex takes when a deployed model names no machine. */
 export const DEFAULT_MACHINE_TYPE = "n1-standard-2";
+
+const METRIC_PREFIX = "aiplatform.googleapis.com/prediction/online";
+const PERCENT_METRICS: readonly string[] = [
+  `${METRIC_PREFIX}/cpu/utilization`,
+  `${METRIC_PREFIX}/accelerator/duty_cycle`,
+];
+/** request_count is a number of requests; the others are a preview. */
+const OTHER_METRICS: readonly string[] = [
+  `${METRIC_PREFIX}/request_count`,
+  "prometheus.googleapis.com/vertex_dcgm_fi_dev_gpu_util",
+  "prometheus.googleapis.com/vertex_vllm_gpu_cache_usage_perc",
+  "prometheus.googleapis.com/vertex_vllm_num_requests_waiting",
+  "pubsub.googleapis.com/subscription/num_undelivered_messages",
+];
 
 /** Resources as they will be recorded: machine and maximum filled in. Throws INVALID_ARGUMENT on what is not offered. */
 export function checkResources(
@@ -20,7 +36,9 @@ export function checkResources(
     machineType: resources.machineSpec?.machineType ?? DEFAULT_MACHINE_TYPE,
   };
   checkMachine(machineSpec, location);
-  return { ...checkReplicas(resources), machineSpec };
+  checkPartition(machineSpec);
+  checkReservation(machineSpec);
+  return { ...checkReplicas({ ...resources, machineSpec }), machineSpec };
 }
 
 /** Replica counts as v1 wants them: min at least 1, max at least min (the default), required 1 to min. */
@@ -39,7 +57,54 @@ export function checkReplicas(resources: DedicatedResources): DedicatedResources
       `dedicated_resources.required_replica_count (${required}) must be between 1 and min_replica_count (${min})`,
     );
   }
+  const fewest = FEWEST_REPLICAS[resources.machineSpec?.machineType ?? ""] ?? 1;
+  if (min < fewest) {
+    throw refuse(
+      `dedicated_resources.min_replica_count must be at least ${fewest} for machine type "${resources.machineSpec?.machineType}", got ${min}`,
+    );
+  }
+  checkAutoscaling(resources);
   return { ...resources, minReplicaCount: min, maxReplicaCount: max };
+}
+
+/** At most one entry per metric, of the metrics that exist. */
+function checkAutoscaling(resources: DedicatedResources): void {
+  const specs = resources.autoscalingMetricSpecs ?? [];
+  for (const { metricName = "", target = 0 } of specs) {
+    const isPercent = PERCENT_METRICS.includes(metricName);
+    if (!isPercent && !OTHER_METRICS.includes(metricName)) {
+      throw refuse(`autoscaling_metric_specs: the metric "${metricName}" is not supported`);
+    }
+    if (target < 0 || (isPercent && target > 100)) {
+      throw refuse(
+        `autoscaling_metric_specs: the target of "${metricName}" must be between 1 and 100 percent, got ${target}`,
+      );
+    }
+    if (specs.filter((one) => one.metricName === metricName).length > 1) {
+      throw refuse(`autoscaling_metric_specs: the metric "${metricName}" is named more than once`);
+    }
+  }
+}
+
+function checkPartition(spec: MachineSpec & { machineType: string }): void {
+  if (spec.gpuPartitionSize === undefined) return;
+  if (!PARTITIONABLE.has(spec.acceleratorType ?? "")) {
+    throw refuse(
+      `gpu_partition_size is not supported for accelerator type "${spec.acceleratorType ?? "none"}"`,
+    );
+  }
+  if (spec.acceleratorCount !== 1) {
+    throw refuse(
+      `gpu_partition_size needs an accelerator_count of 1, got ${spec.acceleratorCount}`,
+    );
+  }
+}
+
+function checkReservation(spec: MachineSpec): void {
+  const affinity = spec.reservationAffinity;
+  if (affinity?.reservationAffinityType !== "SPECIFIC_RESERVATION") return;
+  if (affinity.key !== undefined && (affinity.values ?? []).length > 0) return;
+  throw refuse("reservation_affinity: SPECIFIC_RESERVATION needs key and values");
 }
 
 function checkMachine(spec: MachineSpec & { machineType: string }, location: string): void {

@@ -1,7 +1,8 @@
 import { ApiError } from "../errors.ts";
-import { copyArtifacts, findArtifacts, removeArtifacts } from "./artifacts.ts";
+import { removeArtifacts } from "./artifacts.ts";
 import type { Cloud, MethodCall } from "./cloud.ts";
-import { filterBy, page } from "./listing.ts";
+import { checkLabels } from "./labels.ts";
+import { list, readFields } from "./listing.ts";
 import type { ListRequest } from "./listing.ts";
 import {
   checkEtag,
@@ -15,148 +16,21 @@ import {
   toModelDocument,
 } from "./models.ts";
 import {
-  checkModelId,
+  checkDisplayName,
   checkVersionAlias,
-  generateId,
   parentName,
   parseModelName,
   parseParent,
 } from "./names.ts";
-import type {
-  ContainerSpec,
-  Document,
-  ModelDocument,
-  ModelRecord,
-  VersionRecord,
-} from "./types.ts";
+import type { Document, ModelDocument, ModelRecord, VersionRecord } from "./types.ts";
 import { readMask } from "./update-mask.ts";
-
-interface UploadModelRequest {
-  readonly parent?: string;
-  readonly parentModel?: string;
-  readonly modelId?: string;
-  readonly model?: ModelDocument;
-}
-
-/** Model fields that the record holds by itself or that only the service sets. */
-const OWN_FIELDS: readonly string[] = [
-  ...["name", "versionId", "versionAliases", "versionCreateTime", "versionUpdateTime"],
-  ...["displayName", "description", "versionDescription", "containerSpec", "artifactUri"],
-  ...["supportedDeploymentResourcesTypes", "createTime", "updateTime", "deployedModels"],
-  ...["etag", "labels", "supportedExportFormats", "supportedInputStorageFormats"],
-  "supportedOutputStorageFormats",
-];
-
-export async function uploadModel(
-  cloud: Cloud,
-  request: UploadModelRequest,
-  call: MethodCall,
-): Promise<Document> {
-  const parent = parseParent(request.parent);
-  const document = request.model ?? {};
-  const container = checkContainer(document);
-  const existing = findParentModel(cloud, request);
-  const modelId = request.modelId ?? generateId();
-  if (existing === undefined && request.modelId !== undefined) checkModelId(modelId);
-  const name = existing?.name ?? `${parentName(parent)}/models/${modelId}`;
-  if (existing === undefined && cloud.models.get(name) !== undefined) {
-    throw new ApiError("ALREADY_EXISTS", `The Model "${name}" already exists.`);
-  }
-  if (existing === undefined && (document.displayName ?? "") === "") {
-    throw new ApiError("INVALID_ARGUMENT", "model.display_name is required.");
-  }
-  document.versionAliases?.forEach(checkVersionAlias);
-  const artifactUri = document.artifactUri ?? "";
-  const artifacts =
-    artifactUri === ""
-      ? undefined
-      : findArtifacts(cloud.objects, artifactUri, container.imageUri ?? "");
-  cloud.operations.checkIdle(name);
-  return cloud.operations.start({
-    call,
-    method: "ModelService.UploadModel",
-    under: name,
-    metadataType: "UploadModelOperationMetadata",
-    responseType: "UploadModelResponse",
-    run: async (progress) => {
-      const folder = artifacts === undefined ? "" : await copyArtifacts(cloud, artifacts);
-      await progress.stage("");
-      const version = addVersion(cloud, name, document, container, folder);
-      return { model: name, modelVersionId: version.versionId };
-    },
-  });
-}
-
-function checkContainer(document: ModelDocument): ContainerSpec {
-  const container = document.containerSpec;
-  if (container?.imageUri === undefined) {
-    throw new ApiError("INVALID_ARGUMENT", "model.container_spec.image_uri is required.");
-  }
-  const reserved = container.env?.find((one) => one.name?.startsWith("AIP_") === true);
-  if (reserved !== undefined) {
-    throw new ApiError(
-      "INVALID_ARGUMENT",
-      `model.container_spec.env may not set "${reserved.name}": names that begin with AIP_ are set by Vertex AI.`,
-    );
-  }
-  return container;
-}
-
-function findParentModel(cloud: Cloud, request: UploadModelRequest): ModelRecord | undefined {
-  if (request.parentModel === undefined) return undefined;
-  return getModel(cloud, parseModelName(request.parentModel).name);
-}
-
-function addVersion(
-  cloud: Cloud,
-  name: string,
-  document: ModelDocument,
-  container: ContainerSpec,
-  artifactFolder: string,
-): VersionRecord {
-  const now = cloud.now();
-  const present = cloud.models.get(name);
-  const versionId = String((present?.lastVersion ?? 0) + 1);
-  const asked = document.versionAliases ?? [];
-  const aliases = present === undefined ? [...new Set([DEFAULT_ALIAS, ...asked])] : asked;
-  const version: VersionRecord = {
-    versionId,
-    aliases,
-    createTime: now,
-    updateTime: now,
-    description: document.versionDescription ?? "",
-    labels: present === undefined ? {} : (document.labels ?? {}),
-    containerSpec: container,
-    artifactUri: document.artifactUri ?? "",
-    artifactFolder,
-    rest: Object.fromEntries(
-      Object.entries(document).filter(([field]) => !OWN_FIELDS.includes(field)),
-    ) as Document,
-  };
-  // An alias names one version: taken by the new one, it leaves the old.
-  const others = (present?.versions ?? []).map((one) => ({
-    ...one,
-    aliases: one.aliases.filter((alias) => !aliases.includes(alias)),
-  }));
-  cloud.models.put({
-    name,
-    displayName: present?.displayName ?? document.displayName ?? "",
-    description: present?.description ?? document.description ?? "",
-    labels: present?.labels ?? document.labels ?? {},
-    createTime: present?.createTime ?? now,
-    updateTime: now,
-    lastVersion: Number(versionId),
-    versions: [...others, version],
-  });
-  return version;
-}
 
 export async function getModelMethod(
   cloud: Cloud,
   request: { readonly name?: string },
 ): Promise<Document> {
-  const { model, version } = resolveModel(cloud, request.name);
-  return toModelDocument(cloud, model, version);
+  const { model, version, isVersioned } = resolveModel(cloud, request.name);
+  return toModelDocument(cloud, model, version, isVersioned);
 }
 
 export async function listModels(
@@ -164,22 +38,29 @@ export async function listModels(
   request: ListRequest & { readonly parent?: string },
 ): Promise<Document> {
   const prefix = `${parentName(parseParent(request.parent))}/models/`;
-  const models = cloud.models.list().filter((model) => model.name.startsWith(prefix));
-  const found = page(
-    filterBy(models, request.filter, ["display_name", "displayName", "model"], readModelField),
+  const found = list(
+    {
+      items: cloud.models.list().filter((model) => model.name.startsWith(prefix)),
+      filterFields: ["displayName", "model"],
+      orderFields: ["displayName", "createTime", "updateTime"],
+      read: readModelField,
+    },
     request,
   );
   return {
-    models: found.items.map((model) =>
-      toModelDocument(cloud, model, findVersion(model, DEFAULT_ALIAS)),
-    ),
+    models: found.items.map((model) => {
+      const document = toModelDocument(cloud, model, findVersion(model, DEFAULT_ALIAS), false);
+      return readFields(document, request.readMask);
+    }),
     nextPageToken: found.nextPageToken,
   };
 }
 
 function readModelField(model: ModelRecord, field: string): string | undefined {
   if (field.startsWith("labels.")) return model.labels[field.slice("labels.".length)];
-  return field === "model" ? model.name.replace(/^.*\//, "") : model.displayName;
+  if (field === "model") return model.name.replace(/^.*\//, "");
+  const fields = { displayName: model.displayName, createTime: model.createTime };
+  return { ...fields, updateTime: model.updateTime }[field];
 }
 
 export async function listModelVersions(
@@ -187,14 +68,26 @@ export async function listModelVersions(
   request: ListRequest & { readonly name?: string },
 ): Promise<Document> {
   const model = getModel(cloud, parseModelName(request.name).name);
-  const versions = filterBy(model.versions, request.filter, [], (version, field) => {
-    return version.labels[field.slice("labels.".length)];
-  });
-  const found = page(versions, request);
+  const found = list(
+    {
+      items: model.versions,
+      filterFields: [],
+      orderFields: ["createTime", "updateTime"],
+      read: readVersionField,
+    },
+    request,
+  );
   return {
-    models: found.items.map((version) => toModelDocument(cloud, model, version)),
+    models: found.items.map((version) =>
+      readFields(toModelDocument(cloud, model, version, true), request.readMask),
+    ),
     nextPageToken: found.nextPageToken,
   };
+}
+
+function readVersionField(version: VersionRecord, field: string): string | undefined {
+  if (field.startsWith("labels.")) return version.labels[field.slice("labels.".length)];
+  return field === "createTime" ? version.createTime : version.updateTime;
 }
 
 /** "M@V" updates the version, "M" the model; a field of the other kind is a failed precondition. */
@@ -219,13 +112,14 @@ export async function updateModel(
     );
   }
   checkEtag(given.etag, etagOf([model, version]), `Model "${given.name}"`);
+  if (paths.includes("labels")) checkLabels(given.labels);
   const now = cloud.now();
   const updated = ofVersion
     ? putVersions(cloud, model, (one) =>
         one.versionId === version.versionId ? changeVersion(one, given, paths, now) : one,
       )
     : cloud.models.put(changeModel(model, given, paths, now));
-  return toModelDocument(cloud, updated, findVersion(updated, version.versionId));
+  return toModelDocument(cloud, updated, findVersion(updated, version.versionId), ofVersion);
 }
 
 function changeModel(
@@ -234,9 +128,7 @@ function changeModel(
   paths: readonly string[],
   now: string,
 ): ModelRecord {
-  if (paths.includes("displayName") && (given.displayName ?? "") === "") {
-    throw new ApiError("INVALID_ARGUMENT", "model.display_name must not be empty.");
-  }
+  if (paths.includes("displayName")) checkDisplayName(given.displayName, "model.display_name");
   return {
     ...model,
     updateTime: now,
@@ -267,7 +159,7 @@ export async function mergeVersionAliases(
   cloud: Cloud,
   request: { readonly name?: string; readonly versionAliases?: readonly string[] },
 ): Promise<Document> {
-  const { model, version } = resolveModel(cloud, request.name);
+  const { model, version, isVersioned } = resolveModel(cloud, request.name);
   const given = request.versionAliases ?? [];
   if (given.length === 0) throw new ApiError("INVALID_ARGUMENT", "version_aliases is required.");
   const removed = given.filter((one) => one.startsWith("-")).map((one) => one.slice(1));
@@ -288,7 +180,7 @@ export async function mergeVersionAliases(
     if (aliases.join() === one.aliases.join()) return one;
     return { ...one, aliases, updateTime: cloud.now() };
   });
-  return toModelDocument(cloud, updated, findVersion(updated, version.versionId));
+  return toModelDocument(cloud, updated, findVersion(updated, version.versionId), isVersioned);
 }
 
 export async function deleteModel(

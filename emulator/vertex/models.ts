@@ -33,10 +33,11 @@ export function findVersion(model: ModelRecord, version: string | undefined): Ve
 export function resolveModel(
   cloud: Cloud,
   name: string | undefined,
-): { model: ModelRecord; version: VersionRecord } {
+): { model: ModelRecord; version: VersionRecord; isVersioned: boolean } {
   const reference = parseModelName(name);
   const model = getModel(cloud, reference.name);
-  return { model, version: findVersion(model, reference.version) };
+  const version = findVersion(model, reference.version);
+  return { model, version, isVersioned: reference.version !== undefined };
 }
 
 /** Where a model, or one version of it, is deployed or being deployed. */
@@ -62,15 +63,19 @@ export function putVersions(
   return cloud.models.put({ ...model, versions: model.versions.map(change) });
 }
 
-/** The Model that GetModel answers. The container spec is input only and stays inside. */
+/**
+ * The Model that GetModel answers; the container spec is input only and stays inside. `isVersioned`: the name carries the
+ * version, as Google's Python SDK expects of a model that was asked for by version.
+ */
 export function toModelDocument(
   cloud: Cloud,
   model: ModelRecord,
   version: VersionRecord,
+  isVersioned: boolean,
 ): Document {
   const document: Document = {
     ...version.rest,
-    name: model.name,
+    name: isVersioned ? `${model.name}@${version.versionId}` : model.name,
     versionId: version.versionId,
     versionAliases: [...version.aliases],
     versionCreateTime: version.createTime,

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { ApiError } from "../errors.ts";
+import { projectNumberOf } from "../projects.ts";
 
 /** `projects/NUMBER/locations/REGION`: where a resource lives. */
 export interface Parent {
@@ -16,18 +16,9 @@ const STORED_ENDPOINT_ID = /^[a-z0-9-]{1,63}$/;
 const NUMBER_ENDPOINT_ID = /^[1-9][0-9]*$/;
 const DEPLOYED_MODEL_ID = /^[0-9]{1,10}$/;
 const VERSION_ALIAS = /^[a-z](?:[a-zA-Z0-9-]{0,126}[a-z0-9-])?$/;
+const LONGEST_DISPLAY_NAME = 128;
 /** The reference says 9 digits, Terraform's provider 10: both are accepted. */
 const ENDPOINT_ID_DIGITS = 10;
-
-/**
- * A project's number. Resources are named by it, as Google does, whether the request gave id or number; here it follows
- * from the id, so the same id has the same number on every machine.
- */
-export function projectNumberOf(project: string): string {
-  if (/^[0-9]+$/.test(project)) return project;
-  const digest = createHash("sha256").update(project).digest();
-  return String(100_000_000_000 + (digest.readUIntBE(0, 6) % 900_000_000_000));
-}
 
 /** Throws INVALID_ARGUMENT when it is not `projects/P/locations/L`. */
 export function parseParent(parent: string | undefined): Parent {
@@ -117,6 +108,18 @@ export function checkModelId(id: string): void {
 export function checkDeployedModelId(id: string): void {
   if (DEPLOYED_MODEL_ID.test(id)) return;
   throw new ApiError("INVALID_ARGUMENT", `DeployedModel ID "${id}" is not valid: 1 to 10 digits.`);
+}
+
+/** Up to 128 characters, not empty. */
+export function checkDisplayName(displayName: string | undefined, field: string): void {
+  const length = [...(displayName ?? "")].length;
+  if (length >= 1 && length <= LONGEST_DISPLAY_NAME) return;
+  throw new ApiError(
+    "INVALID_ARGUMENT",
+    length === 0
+      ? `${field} is required.`
+      : `${field} has ${length} characters: at most ${LONGEST_DISPLAY_NAME} are allowed.`,
+  );
 }
 
 export function checkVersionAlias(alias: string): void {

@@ -64,9 +64,9 @@ export async function waitOperation(
   return getOperation(cloud, request, call);
 }
 
-/** Best effort, as the reference allows: an operation here runs to its end. */
+/** Best effort, as the reference has it: what is past its last stage ends as it would have. */
 export async function cancelOperation(cloud: Cloud, request: Named): Promise<Document> {
-  cloud.operations.get(request.name ?? "");
+  cloud.operations.cancel(request.name ?? "");
   return {};
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
-import { faultError } from "../faults.ts";
+import { failsAt, faultError } from "../faults.ts";
 import type { Fault, Faults } from "../faults.ts";
 import type { MethodCall } from "./cloud.ts";
 import { qualify } from "./descriptors.ts";
@@ -11,10 +11,12 @@ import type { Document, OperationRecord } from "./types.ts";
 
 /** Progress of a running operation. */
 export interface Progress {
-  /** Enters a deployment stage and lets its time pass. Throws what a declared fault wants to happen there. */
+  /** Enters a deployment stage and lets its time pass. Throws what a declared fault wants to happen there, and CANCELLED. */
   stage(name: string): Promise<void>;
   /** Records a stage without its time passing. */
   report(name: string): void;
+  /** Aborted when the caller has cancelled the operation. */
+  readonly signal: AbortSignal;
 }
 
 export interface StartOptions {
@@ -40,13 +42,18 @@ export interface OperationsOptions {
   readonly stageMs: number;
 }
 
+interface Running {
+  readonly ended: Promise<void>;
+  readonly cancellation: AbortController;
+}
+
 const EMPTY = "google.protobuf.Empty";
 
 /** Long-running operations: started, reported, kept. */
 export class Operations {
   readonly #options: OperationsOptions;
   readonly #records: RecordFolder<OperationRecord>;
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #running = new Map<string, Running>();
   #closed = false;
 
   constructor(options: OperationsOptions) {
@@ -82,9 +89,12 @@ export class Operations {
       done: false,
       responseType: options.responseType,
     });
-    const fault = this.#options.faults.takeForOperation(options.call.method);
-    const work = this.#run(name, options, fault).finally(() => this.#running.delete(name));
-    this.#running.set(name, work);
+    const fault = this.#options.faults.takeForOperation(options.call.method, options.under);
+    const cancellation = new AbortController();
+    const ended = this.#run(name, options, fault, cancellation.signal).finally(() =>
+      this.#running.delete(name),
+    );
+    this.#running.set(name, { ended, cancellation });
     return toDocument(record);
   }
 
@@ -117,7 +127,14 @@ export class Operations {
 
   /** Resolves when the operation has ended; at once when nothing runs under that name. */
   async wait(name: string): Promise<void> {
-    await this.#running.get(canonicalName(name));
+    await this.#running.get(canonicalName(name))?.ended;
+  }
+
+  /** Asks the operation to stop where it can: it ends with CANCELLED, or as it would have when it is past that. */
+  cancel(name: string): void {
+    const record = this.get(name);
+    const error = new ApiError("CANCELLED", `The operation "${record.name}" was cancelled.`);
+    this.#running.get(record.name)?.cancellation.abort(error);
   }
 
   /** Stops recording: what still runs ends unheard and is failed as interrupted at the next start. */
@@ -130,10 +147,17 @@ export class Operations {
     this.#records.clear();
   }
 
-  async #run(name: string, options: StartOptions, fault: Fault | undefined): Promise<void> {
+  async #run(
+    name: string,
+    options: StartOptions,
+    fault: Fault | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     try {
-      if (fault?.hold === true) await this.#options.faults.waitForRemoval(fault);
-      const response = await options.run(this.#progress(name, fault));
+      if (fault?.hold === true) {
+        await untilAborted(this.#options.faults.waitForRemoval(fault), signal);
+      }
+      const response = await options.run(this.#progress(name, fault, signal));
       this.#finish(this.#records.get(name), { response });
     } catch (error) {
       if (!this.#closed) await options.onFailure?.();
@@ -141,7 +165,7 @@ export class Operations {
     }
   }
 
-  #progress(name: string, fault: Fault | undefined): Progress {
+  #progress(name: string, fault: Fault | undefined, signal: AbortSignal): Progress {
     const report = (stage: string): void => {
       const record = this.#records.get(name);
       if (record !== undefined && !this.#closed) {
@@ -150,10 +174,12 @@ export class Operations {
     };
     return {
       report,
+      signal,
       stage: async (stage) => {
+        signal.throwIfAborted();
         if (stage !== "") report(stage);
-        await this.#options.clock.sleep(this.#options.stageMs);
-        if (fault?.stage !== undefined && fault.stage === stage) throw faultError(fault);
+        await untilAborted(this.#options.clock.sleep(this.#options.stageMs), signal);
+        if (fault !== undefined && failsAt(fault, stage)) throw faultError(fault);
       },
     };
   }
@@ -181,6 +207,15 @@ export class Operations {
       metadata: { ...record.metadata, ...more, genericMetadata: { ...generic, updateTime } },
     };
   }
+}
+
+/** The same, but rejects with the signal's reason as soon as it is aborted. */
+async function untilAborted(wait: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+  await Promise.race([wait, aborted]);
 }
 
 function toStatus(error: unknown): { code: number; message: string } {

@@ -1,9 +1,10 @@
 import { ApiError } from "../errors.ts";
 import type { StatusName } from "../errors.ts";
-import { call as callServer } from "../runtime/http-client.ts";
 import type { HttpAnswer } from "../runtime/http-client.ts";
+import { ServerCallError } from "../runtime/server-calls.ts";
+import type { CallFailure, Payload } from "../runtime/server-calls.ts";
 import type { Cloud, MethodCall } from "./cloud.ts";
-import { getDeployed, getEndpoint, serverIdOf } from "./endpoints.ts";
+import { getDeployed, getEndpoint, isDedicated, serverIdOf } from "./endpoints.ts";
 import { getModel } from "./models.ts";
 import { parseEndpointName } from "./names.ts";
 import { chooseByTraffic } from "./traffic.ts";
@@ -38,7 +39,7 @@ export async function predict(
   }
   const { instances, parameters } = request;
   const body = parameters === undefined ? { instances } : { instances, parameters };
-  const { deployed, answer } = await askServer(cloud, endpoint, {
+  const { deployed, answer } = await askServer(cloud, endpoint, call, {
     contentType: "application/json",
     body: Buffer.from(JSON.stringify(body)),
   });
@@ -65,22 +66,74 @@ function readPredictions(answer: HttpAnswer): Document {
   return metadata === undefined ? { predictions } : { predictions, metadata };
 }
 
+interface RawRequest {
+  readonly endpoint?: string;
+  readonly httpBody?: { readonly contentType?: string; readonly data?: string };
+}
+
 export async function rawPredict(
   cloud: Cloud,
-  request: {
-    readonly endpoint?: string;
-    readonly httpBody?: { readonly contentType?: string; readonly data?: string };
-  },
+  request: RawRequest,
   call: MethodCall,
 ): Promise<Document> {
   const endpoint = checkReachable(cloud, request.endpoint, call);
-  const { deployed, answer } = await askServer(cloud, endpoint, {
+  const { deployed, answer } = await askServer(cloud, endpoint, call, toPayload(request));
+  nameServer(call, endpoint, deployed);
+  return toHttpBody(answer.contentType, answer.body);
+}
+
+/** Hands the container's answer on as it comes; a caller that goes away ends the container's request too. */
+export async function* streamRawPredict(
+  cloud: Cloud,
+  request: RawRequest,
+  call: MethodCall,
+): AsyncGenerator<Document> {
+  const endpoint = checkReachable(cloud, request.endpoint, call);
+  const { deployed, serverId } = chooseServer(endpoint);
+  try {
+    const asked = cloud.servers.stream(
+      serverId,
+      toPayload(request),
+      timeoutOf(endpoint),
+      call.signal,
+    );
+    killIfDeclared(cloud, endpoint, call, serverId);
+    const answer = await asked;
+    if (isFailure(answer.status)) {
+      throw containerError({ ...answer, body: await readAll(answer.chunks) });
+    }
+    nameServer(call, endpoint, deployed);
+    let sent = 0;
+    for await (const chunk of answer.chunks) {
+      sent += chunk.length;
+      checkResponseSize(endpoint, sent);
+      yield toHttpBody(answer.contentType, chunk);
+    }
+  } catch (error) {
+    throw toApiError(error);
+  }
+}
+
+function toPayload(request: RawRequest): Payload {
+  return {
     contentType: request.httpBody?.contentType ?? "application/json",
     body: Buffer.from(request.httpBody?.data ?? "", "base64"),
-  });
+  };
+}
+
+function toHttpBody(contentType: string, body: Buffer): Document {
+  return { contentType, data: body.toString("base64") };
+}
+
+function nameServer(call: MethodCall, endpoint: EndpointRecord, deployed: DeployedRecord): void {
   call.setHeader("X-Vertex-AI-Endpoint-Id", parseEndpointName(endpoint.name).id);
   call.setHeader("X-Vertex-AI-Deployed-Model-Id", deployed.id);
-  return { contentType: answer.contentType, data: answer.body.toString("base64") };
+}
+
+async function readAll(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const read: Buffer[] = [];
+  for await (const chunk of chunks) read.push(chunk);
+  return Buffer.concat(read);
 }
 
 /** The endpoint by the host that serves it, and within the payload limit. */
@@ -108,10 +161,6 @@ function checkReachable(cloud: Cloud, name: string | undefined, call: MethodCall
   return endpoint;
 }
 
-function isDedicated(endpoint: EndpointRecord): boolean {
-  return endpoint.document.dedicatedEndpointEnabled === true;
-}
-
 function limitOf(endpoint: EndpointRecord): number {
   return isDedicated(endpoint) ? DEDICATED_LIMIT_BYTES : SHARED_LIMIT_BYTES;
 }
@@ -125,8 +174,23 @@ function timeoutOf(endpoint: EndpointRecord): number {
 async function askServer(
   cloud: Cloud,
   endpoint: EndpointRecord,
-  payload: { readonly contentType: string; readonly body: Buffer },
+  call: MethodCall,
+  payload: Payload,
 ): Promise<{ deployed: DeployedRecord; answer: HttpAnswer }> {
+  const { deployed, serverId } = chooseServer(endpoint);
+  try {
+    const asked = cloud.servers.predict(serverId, payload, timeoutOf(endpoint));
+    killIfDeclared(cloud, endpoint, call, serverId);
+    const answer = await asked;
+    if (isFailure(answer.status)) throw containerError(answer);
+    checkResponseSize(endpoint, answer.body.length);
+    return { deployed, answer };
+  } catch (error) {
+    throw toApiError(error);
+  }
+}
+
+function chooseServer(endpoint: EndpointRecord): { deployed: DeployedRecord; serverId: string } {
   const id = chooseByTraffic(endpoint.trafficSplit, Math.random());
   if (id === undefined) {
     throw new ApiError(
@@ -134,42 +198,44 @@ async function askServer(
       `The Endpoint "${endpoint.name}" has no DeployedModel that takes traffic.`,
     );
   }
-  const deployed = getDeployed(endpoint, id);
-  const url = cloud.servers.predictUrl(serverIdOf(endpoint, id));
-  if (url === undefined) {
-    throw new ApiError("UNAVAILABLE", "The model server is not ready. Try again later.");
-  }
-  const answer = await post(url, payload, timeoutOf(endpoint));
-  if (answer.status < 200 || answer.status >= 300) throw containerError(answer);
-  if (answer.body.length > limitOf(endpoint)) {
-    throw new ApiError(
-      "INVALID_ARGUMENT",
-      `Response payload size exceeds the limit: ${limitOf(endpoint)} bytes.`,
-    );
-  }
-  return { deployed, answer };
+  return { deployed: getDeployed(endpoint, id), serverId: serverIdOf(endpoint, id) };
 }
 
-async function post(
-  url: string,
-  payload: { readonly contentType: string; readonly body: Buffer },
-  timeoutMs: number,
-): Promise<HttpAnswer> {
-  try {
-    return await callServer({ method: "POST", url, ...payload, timeoutMs });
-  } catch (error) {
-    if (error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError")) {
-      throw new ApiError(
-        "DEADLINE_EXCEEDED",
-        `The model server did not answer within ${timeoutMs / 1000} s.`,
-      );
-    }
-    throw new ApiError("UNAVAILABLE", "The model server closed the connection.");
-  }
+function killIfDeclared(
+  cloud: Cloud,
+  endpoint: EndpointRecord,
+  call: MethodCall,
+  serverId: string,
+): void {
+  if (cloud.faults.takeKill(call.method, endpoint.name)) cloud.servers.kill(serverId);
+}
+
+function isFailure(status: number): boolean {
+  return status < 200 || status >= 300;
+}
+
+function checkResponseSize(endpoint: EndpointRecord, bytes: number): void {
+  if (bytes <= limitOf(endpoint)) return;
+  throw new ApiError(
+    "INVALID_ARGUMENT",
+    `Response payload size exceeds the limit: ${limitOf(endpoint)} bytes.`,
+  );
+}
+
+const STATUS_BY_FAILURE: Readonly<Record<CallFailure, StatusName>> = {
+  NOT_READY: "UNAVAILABLE",
+  CONNECTION_LOST: "UNAVAILABLE",
+  TIMEOUT: "DEADLINE_EXCEEDED",
+  TOO_LARGE: "INVALID_ARGUMENT",
+};
+
+function toApiError(error: unknown): unknown {
+  if (!(error instanceof ServerCallError)) return error;
+  return new ApiError(STATUS_BY_FAILURE[error.reason], error.message);
 }
 
 /** A container's refusal with its own code and body; like Google's it names no model. */
-function containerError(answer: HttpAnswer): ApiError {
+function containerError(answer: Pick<HttpAnswer, "status" | "body">): ApiError {
   const fallback = answer.status >= 500 ? "INTERNAL" : "INVALID_ARGUMENT";
   const status = STATUS_BY_HTTP[answer.status] ?? fallback;
   const text = answer.body.toString("utf8").slice(0, MESSAGE_LENGTH);

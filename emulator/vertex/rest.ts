@@ -1,36 +1,23 @@
+import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import protobuf from "protobufjs";
+import type protobuf from "protobufjs";
 import type { Around } from "../calls.ts";
 import { ApiError } from "../errors.ts";
-import { parseJsonBody, readBody, sendError, sendJson } from "../http.ts";
-import type { MethodCall } from "./cloud.ts";
-import { fromJson, toCamelCase, toJson } from "./codec.ts";
-import type { Document, Json } from "./codec.ts";
+import { readBody, sendError, sendJson } from "../http.ts";
+import { toJson } from "./codec.ts";
+import type { Document } from "./codec.ts";
 import { root } from "./descriptors.ts";
-import type { Version } from "./descriptors.ts";
+import { takeAllDeploymentStates, withDeploymentStates } from "./deployment-states.ts";
 import { dispatch } from "./dispatch.ts";
 import { HttpRoutes } from "./http-routes.ts";
 import type { RouteMatch } from "./http-routes.ts";
 import type { MethodTable } from "./methods.ts";
 import { matchOperationRoute } from "./operation-routes.ts";
+import { HTTP_BODY, readRequest } from "./rest-request.ts";
+import type { Target } from "./rest-request.ts";
 
 /** Above the largest payload that any endpoint takes. */
 const BODY_LIMIT_BYTES = 12_000_000;
-const HTTP_BODY = "HttpBody";
-/** Google's system parameters: about the form of the answer or the caller, not the request. */
-const SYSTEM_PARAMETERS =
-  /^\$|^(alt|key|fields|prettyPrint|quotaUser|userIp|access_token|callback|oauth_token|uploadType|upload_protocol)$/;
-
-interface Target {
-  readonly fullName: string;
-  readonly key: string;
-  readonly version: Version | undefined;
-  readonly requestType: protobuf.Type;
-  readonly responseType: protobuf.Type;
-  readonly body: string;
-  readonly fields: ReadonlyMap<string, string>;
-}
-
 /** The REST edge: JSON over the routes of the published HTTP rules. */
 export class VertexRest {
   readonly #methods: MethodTable;
@@ -48,7 +35,9 @@ export class VertexRest {
     try {
       await this.#answer(req, res, url);
     } catch (error) {
-      sendError(res, error);
+      // A streamed answer that breaks off must not look complete.
+      if (res.headersSent) res.destroy();
+      else sendError(res, error);
     }
     return true;
   }
@@ -56,24 +45,34 @@ export class VertexRest {
   async #answer(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void> {
     const body = await readBody(req, BODY_LIMIT_BYTES);
     const target = this.#findTarget(req.method ?? "GET", url.pathname);
-    const call: MethodCall = {
-      version: target.version,
-      method: target.fullName,
-      host: (req.headers.host ?? "").replace(/:\d+$/, ""),
-      endpointHeader: String(req.headers["x-vertex-ai-endpoint-id"] ?? ""),
-      requestBytes: body.length,
-      setHeader: (name, value) => res.setHeader(name, value),
-    };
-    const message = await dispatch(this.#around, {
-      method: this.#methods[target.key],
+    const allDeploymentStates = takeAllDeploymentStates(target, url);
+    const message = await dispatch(this.#around, this.#methods, {
+      key: target.key,
       request: readRequest(target, url, body, req.headers["content-type"]),
       responseType: target.responseType,
-      call,
+      call: {
+        version: target.version,
+        method: target.fullName,
+        host: (req.headers.host ?? "").replace(/:\d+$/, ""),
+        endpointHeader: String(req.headers["x-vertex-ai-endpoint-id"] ?? ""),
+        requestBytes: body.length,
+        signal: goneSignal(res),
+        allDeploymentStates,
+        setHeader: (name, value) => res.setHeader(name, value),
+      },
       caller: `rest ${callerOf(req)}`,
       reset: () => req.socket.resetAndDestroy(),
+      send: (part) => writeHttpBody(res, toJson(part, false)),
     });
-    if (target.responseType.name === HTTP_BODY) sendHttpBody(res, toJson(message, false));
-    else sendJson(res, 200, toJson(message, wantsNumericEnums(url)));
+    if (message === undefined) {
+      res.end();
+    } else if (target.responseType.name === HTTP_BODY) {
+      await writeHttpBody(res, toJson(message, false));
+      res.end();
+    } else {
+      const json = toJson(message, wantsNumericEnums(url));
+      sendJson(res, 200, allDeploymentStates ? withDeploymentStates(json) : json);
+    }
   }
 
   #findTarget(verb: string, path: string): Target {
@@ -110,100 +109,31 @@ function toTarget(match: RouteMatch): Target {
   };
 }
 
-function readRequest(
-  target: Target,
-  url: URL,
-  body: Buffer,
-  contentType: string | undefined,
-): Document {
-  const json: Document = {};
-  if (takesRawBody(target)) {
-    json["httpBody"] = {
-      contentType: contentType ?? "application/json",
-      data: body.toString("base64"),
-    };
-  } else if (target.body === "*") {
-    Object.assign(json, asObject(parseJsonBody(body)));
-  } else if (target.body !== "") {
-    json[toCamelCase(target.body)] = asObject(parseJsonBody(body));
-  }
-  for (const [name, value] of url.searchParams) {
-    if (!SYSTEM_PARAMETERS.test(name)) setQueryField(json, target.requestType, name, value);
-  }
-  for (const [path, value] of target.fields) setPath(json, path.split("."), value);
-  return fromJson(target.requestType, json);
-}
-
-/** rawPredict hands any body through, as Google does for requests that hold a google.api.HttpBody. */
-function takesRawBody(target: Target): boolean {
-  return target.requestType.fields["httpBody"]?.resolvedType?.name === HTTP_BODY;
-}
-
-function asObject(json: unknown): Document {
-  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as Document;
-  throw new ApiError("INVALID_ARGUMENT", "Invalid JSON payload received. Root must be an object.");
-}
-
-function setQueryField(json: Document, type: protobuf.Type, name: string, value: string): void {
-  const path = name.split(".").map(toCamelCase);
-  const field = findField(type, path);
-  if (field === undefined) {
-    throw new ApiError(
-      "INVALID_ARGUMENT",
-      `Invalid JSON payload received. Unknown name "${name}": Cannot bind query parameter. Field '${name}' could not be found in request message.`,
-    );
-  }
-  const typed =
-    field.type === "bool" ? value === "true" || value === "" : toEnumOrText(field, value);
-  if (field.repeated) {
-    const present = json[path[0] ?? ""];
-    setPath(json, path, [...(Array.isArray(present) ? present : []), typed]);
-  } else {
-    setPath(json, path, typed);
-  }
-}
-
-function toEnumOrText(field: protobuf.Field, value: string): Json {
-  const isNumber = field.resolvedType instanceof protobuf.Enum && /^\d+$/.test(value);
-  return isNumber ? Number(value) : value;
-}
-
-function findField(type: protobuf.Type, path: readonly string[]): protobuf.Field | undefined {
-  const [head = "", ...rest] = path;
-  const field = type.fields[head];
-  if (field === undefined || rest.length === 0) return field;
-  field.resolve();
-  return field.resolvedType instanceof protobuf.Type
-    ? findField(field.resolvedType, rest)
-    : undefined;
-}
-
-function setPath(json: Document, path: readonly string[], value: Json): void {
-  const [head = "", ...rest] = path;
-  if (rest.length === 0) {
-    json[head] = value;
-    return;
-  }
-  const inner = json[head];
-  const next =
-    typeof inner === "object" && inner !== null && !Array.isArray(inner) ? inner : ({} as Document);
-  json[head] = next;
-  setPath(next, rest, value);
-}
-
 /** Python's clients ask for enums as numbers: `$alt=json;enum-encoding=int`. */
 function wantsNumericEnums(url: URL): boolean {
   const alt = url.searchParams.get("$alt") ?? url.searchParams.get("alt") ?? "";
   return alt.includes("enum-encoding=int");
 }
 
-function sendHttpBody(res: ServerResponse, document: Document): void {
-  const contentType = document["contentType"];
-  const data = document["data"];
-  res.writeHead(200, {
-    "content-type": typeof contentType === "string" ? contentType : "application/json",
+/** The body as it is, without JSON around it; head and first part leave together. */
+async function writeHttpBody(res: ServerResponse, part: Document): Promise<void> {
+  const { contentType, data } = part;
+  if (!res.headersSent) {
+    res.writeHead(200, {
+      "content-type": typeof contentType === "string" ? contentType : "application/json",
+    });
+  }
+  const isTaken = res.write(Buffer.from(typeof data === "string" ? data : "", "base64"));
+  if (!isTaken) await Promise.race([once(res, "drain"), once(res, "close")]);
+}
+
+/** Aborted when the caller closes the connection before it has the whole answer. */
+function goneSignal(res: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  res.once("close", () => {
+    if (!res.writableFinished) gone.abort();
   });
-  res.end(Buffer.from(typeof data === "string" ? data : "", "base64"));
+  return gone.signal;
 }
 
 function callerOf(req: IncomingMessage): string {

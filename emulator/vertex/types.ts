@@ -1,3 +1,4 @@
+import type { Probe } from "../runtime/server-spec.ts";
 import type { Document, Json } from "./codec.ts";
 
 /** The parts of Google's messages that the rules look at, in canonical proto JSON. All else is kept as it came. */
@@ -7,8 +8,15 @@ export interface ContainerSpec {
   readonly args?: readonly string[];
   readonly env?: readonly { readonly name?: string; readonly value?: string }[];
   readonly ports?: readonly { readonly containerPort?: number }[];
+  readonly grpcPorts?: readonly { readonly containerPort?: number }[];
   readonly predictRoute?: string;
   readonly healthRoute?: string;
+  readonly invokeRoutePrefix?: string;
+  /** Duration, e.g. "600s". */
+  readonly deploymentTimeout?: string;
+  readonly startupProbe?: Probe;
+  readonly healthProbe?: Probe;
+  readonly livenessProbe?: Probe;
 }
 
 export interface ModelDocument {
@@ -29,6 +37,12 @@ export interface MachineSpec {
   /** Enum name, e.g. "NVIDIA_TESLA_T4". */
   readonly acceleratorType?: string;
   readonly acceleratorCount?: number;
+  readonly gpuPartitionSize?: string;
+  readonly reservationAffinity?: {
+    readonly reservationAffinityType?: string;
+    readonly key?: string;
+    readonly values?: readonly string[];
+  };
 }
 
 export interface DedicatedResources {
@@ -37,6 +51,11 @@ export interface DedicatedResources {
   readonly minReplicaCount?: number;
   readonly maxReplicaCount?: number;
   readonly requiredReplicaCount?: number;
+  readonly autoscalingMetricSpecs?: readonly {
+    readonly metricName?: string;
+    /** Percent, or requests a minute for request_count. */
+    readonly target?: number;
+  }[];
 }
 
 export interface DeployedModelDocument {
@@ -63,6 +82,12 @@ export interface EndpointDocument {
   readonly etag?: string;
   readonly dedicatedEndpointEnabled?: boolean;
   readonly clientConnectionConfig?: { readonly inferenceTimeout?: string };
+  readonly network?: string;
+  readonly privateServiceConnectConfig?: { readonly enablePrivateServiceConnect?: boolean };
+  readonly predictRequestResponseLoggingConfig?: {
+    readonly enabled?: boolean;
+    readonly samplingRate?: number;
+  };
 }
 
 /** One version of a model with what is not shown: the container and the copied artifacts. */

@@ -96,7 +96,7 @@ describe("gcp.vertex.AiEndpoint on the gcp plugin", () => {
         deployedModels: [],
         etag: "",
         modelDeploymentMonitoringJob: "",
-        trafficSplit: "{}",
+        trafficSplit: "",
       });
     });
 

@@ -117,6 +117,92 @@ describe("UpdateEndpoint", () => {
   });
 });
 
+describe("UpdateEndpointLongRunning", () => {
+  it("changes the inference timeout, and nothing else", async () => {
+    await createEndpoint("20", { dedicated: true });
+    const path = `/v1/${PARENT}/endpoints/20`;
+    const { body: present } = await rest(emulator.address.rest, "GET", path);
+
+    const ended = await restOperation(emulator.address.rest, "POST", `${path}:update`, {
+      endpoint: { ...present, clientConnectionConfig: { inferenceTimeout: "900s" } },
+    });
+
+    expect(ended["response"]).toMatchObject({
+      displayName: "an endpoint",
+      labels: { team: "art" },
+      clientConnectionConfig: { inferenceTimeout: "900s" },
+    });
+  });
+
+  it("refuses a change of another field by name", async () => {
+    await createEndpoint("21");
+    const path = `/v1/${PARENT}/endpoints/21`;
+
+    const { status, body } = await rest(emulator.address.rest, "POST", `${path}:update`, {
+      endpoint: { displayName: "another" },
+    });
+
+    expect(status).toBe(400);
+    expect(body.error?.message).toContain('"displayName"');
+  });
+});
+
+describe("ListEndpoints", () => {
+  const path = `/v1/projects/local-project/locations/europe-west4/endpoints`;
+
+  /** Ids as listed. */
+  async function listed(query: string): Promise<string[]> {
+    const { body } = await rest(emulator.address.rest, "GET", `${path}?${query}`);
+    const endpoints = (body["endpoints"] ?? []) as { name: string }[];
+    return endpoints.map(({ name }) => name.replace(/^.*\//, ""));
+  }
+
+  beforeAll(async () => {
+    const made = { a: ["same", "art"], b: ["other", "art"], c: ["same", "it"] };
+    for (const [id, [displayName, team]] of Object.entries(made)) {
+      await restOperation(emulator.address.rest, "POST", `${path}?endpointId=${id}`, {
+        displayName,
+        labels: { team },
+      });
+    }
+  });
+
+  it.each([
+    ['filter=display_name="same"', ["a", "c"]],
+    ['filter=displayName!="same"', ["b"]],
+    ['filter=labels.team="art" AND display_name=other', ["b"]],
+    ["filter=labels:team", ["a", "b", "c"]],
+    ["filter=labels.owner:*", []],
+    ["filter=endpoint=c", ["c"]],
+    ["orderBy=display_name, create_time desc", ["b", "c", "a"]],
+    ["orderBy=createTime", ["a", "b", "c"]],
+  ])("answers %s", async (query, ids) => {
+    expect(await listed(query)).toEqual(ids);
+  });
+
+  it.each(["filter=description=x", "filter=team", "orderBy=labels", "pageSize=-1", "pageToken=x"])(
+    "refuses %s",
+    async (query) => {
+      const { status } = await rest(emulator.address.rest, "GET", `${path}?${query}`);
+
+      expect(status).toBe(400);
+    },
+  );
+
+  it("answers only the fields that the mask names", async () => {
+    const query = "filter=endpoint=a&readMask=display_name";
+    const { body } = await rest(emulator.address.rest, "GET", `${path}?${query}`);
+
+    expect(body["endpoints"]).toEqual([{ displayName: "same" }]);
+  });
+
+  it("pages", async () => {
+    const { body } = await rest(emulator.address.rest, "GET", `${path}?pageSize=2`);
+
+    expect(await listed(`pageSize=2&pageToken=${String(body["nextPageToken"])}`)).toEqual(["c"]);
+  });
+});
+
 describe("REST", () => {
   it("answers NOT_FOUND in Google's error body", async () => {
     const answer = await rest(emulator.address.rest, "GET", `/v1/${PARENT}/endpoints/404`);

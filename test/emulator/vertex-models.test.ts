@@ -224,6 +224,32 @@ describe("ListModels", () => {
   });
 });
 
+describe("a version's name", () => {
+  it("carries the version where the model was asked for by version", async () => {
+    const { model } = await upload({ modelId: "versioned-name", versionAliases: ["live"] });
+
+    const [byAlias] = await clients.models.getModel({ name: `${model}@live` });
+    const [bare] = await clients.models.getModel({ name: model });
+    const [listed] = await clients.models.listModelVersions({ name: model });
+
+    expect(byAlias.name).toBe(`${model}@1`);
+    expect(bare.name).toBe(model);
+    expect(listed.map(({ name }) => name)).toEqual([`${model}@1`]);
+  });
+
+  it("can be sent back with a change, as Google's Python SDK does", async () => {
+    const { model } = await upload({ modelId: "sent-back" });
+    const [read] = await clients.models.getModel({ name: `${model}@1` });
+
+    const [updated] = await clients.models.updateModel({
+      model: { ...read, versionDescription: "changed" },
+      updateMask: { paths: ["version_description"] },
+    });
+
+    expect(updated.versionDescription).toBe("changed");
+  });
+});
+
 describe("DeleteModel and DeleteModelVersion", () => {
   it("removes a version, and never gives its number again", async () => {
     const { model } = await upload({ modelId: "pruned" });

@@ -1,0 +1,169 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { control } from "../support/emulator.ts";
+import { PARENT, startLightCloud } from "../support/light-cloud.ts";
+import type { LightCloud } from "../support/light-cloud.ts";
+import { vertexClients } from "../support/vertex-clients.ts";
+import type { VertexClients } from "../support/vertex-clients.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+const SOON_MS = 10_000;
+
+jest.setTimeout(30_000);
+
+let cloud: LightCloud;
+let clients: VertexClients;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "predictions-"));
+  cloud = await startLightCloud();
+  clients = vertexClients(cloud.emulator.address.grpc);
+  await cloud.uploaded({ modelId: "streams", container: { predictRoute: "/stream" } });
+  const env = [{ name: "LIGHT_SLOW_MS", value: "700" }];
+  await cloud.uploaded({ modelId: "slow", container: { env } });
+  for (const [endpoint, model] of Object.entries({ 100: "streams", 200: "slow" })) {
+    await cloud.endpoint(endpoint);
+    await cloud.deployed({ endpoint, model, id: "7", trafficSplit: { 0: 100 } });
+  }
+});
+
+afterAll(async () => {
+  await clients.close();
+  await cloud.stop();
+  await rm(folder, { recursive: true });
+});
+
+/** A body that lets the light server write a chunk, and the others once the gate is there. */
+function streamed(name: string, chunks: readonly string[]) {
+  const gate = join(folder, `${name}.gate`);
+  const closed = join(folder, `${name}.closed`);
+  return { gate, closed, body: JSON.stringify({ chunks, gate, closed }) };
+}
+
+async function openStream(body: string): Promise<IncomingMessage> {
+  const url = `${cloud.emulator.address.rest}/v1/${PARENT}/endpoints/100:streamRawPredict`;
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, { method: "POST" }, resolve);
+    outgoing.on("error", reject);
+    outgoing.end(body);
+  });
+}
+
+describe("StreamRawPredict", () => {
+  it("hands a part on over REST while the container still writes", async () => {
+    const { gate, body } = streamed("rest", ["first;", "second;", "third"]);
+    const response = await openStream(body);
+    const parts: string[] = [];
+
+    for await (const part of response) {
+      parts.push(String(part));
+      if (parts.length === 1) await writeFile(gate, "");
+    }
+
+    expect(parts[0]).toBe("first;");
+    expect(parts.join("")).toBe("first;second;third");
+    expect(response.headers["content-type"]).toBe("text/plain");
+    expect(response.headers["x-vertex-ai-deployed-model-id"]).toBe("7");
+  });
+
+  it("hands a part on over gRPC while the container still writes", async () => {
+    const { gate, body } = streamed("grpc", ["first;", "second"]);
+    const parts: string[] = [];
+
+    const stream = clients.predictions.streamRawPredict({
+      endpoint: `${PARENT}/endpoints/100`,
+      httpBody: { contentType: "application/json", data: Buffer.from(body) },
+    });
+    for await (const part of stream as AsyncIterable<{ contentType: string; data: Buffer }>) {
+      expect(part.contentType).toBe("text/plain");
+      parts.push(part.data.toString());
+      if (parts.length === 1) await writeFile(gate, "");
+    }
+
+    expect(parts.join("")).toBe("first;second");
+  });
+
+  it("ends the container's request when its caller goes away", async () => {
+    const { closed, body } = streamed("left", ["first", "never"]);
+    const response = await openStream(body);
+    response.on("error", () => undefined);
+    await new Promise((resolve) => response.once("data", resolve));
+
+    response.destroy();
+
+    await waitFor(
+      "the end of the container's request",
+      async () => (await readFile(closed).catch(() => undefined)) !== undefined,
+      SOON_MS,
+    );
+  });
+
+  it("refuses an endpoint that is not there, as any method does", async () => {
+    const { status, body } = await cloud.call("POST", "endpoints/404:streamRawPredict", {});
+
+    expect([status, body.error?.status]).toEqual([404, "NOT_FOUND"]);
+  });
+});
+
+describe("a server that is killed", () => {
+  it("answers UNAVAILABLE and comes back", async () => {
+    await control(cloud.emulator.address, "POST", "faults", { method: "Predict", kill: true });
+
+    const { status, body } = await cloud.call("POST", "endpoints/200:predict", { instances: [1] });
+
+    expect([status, body.error?.status]).toEqual([503, "UNAVAILABLE"]);
+    await waitFor(
+      "a prediction of the restarted server",
+      async () =>
+        (await cloud.call("POST", "endpoints/200:predict", { instances: [1] })).status === 200,
+      SOON_MS,
+    );
+  });
+});
+
+describe("UndeployModel", () => {
+  it("lets a prediction that is under way be answered", async () => {
+    const calls = join(folder, "calls");
+    const env = [
+      { name: "LIGHT_SLOW_MS", value: "700" },
+      { name: "LIGHT_CALLS_FILE", value: calls },
+    ];
+    await cloud.uploaded({ modelId: "noted", container: { env } });
+    await cloud.endpoint("300");
+    await cloud.deployed({ endpoint: "300", model: "noted", id: "7", trafficSplit: { 0: 100 } });
+    const prediction = cloud.call("POST", "endpoints/300:predict", { instances: ["kept"] });
+    await waitFor(
+      "the prediction's arrival at the container",
+      async () => (await readFile(calls, "utf8")).includes("POST /predictions/model"),
+      SOON_MS,
+    );
+
+    const undeployed = await cloud.operation("POST", "endpoints/300:undeployModel", {
+      deployedModelId: "7",
+    });
+
+    expect(undeployed.error).toBeUndefined();
+    expect((await prediction).body["predictions"]).toEqual(["kept"]);
+  });
+});
+
+describe("no capacity", () => {
+  it("fails the deploy that it is declared for, and no other region's", async () => {
+    const fault = { method: "DeployModel", noCapacity: true, resource: "/endpoints/400" };
+    await control(cloud.emulator.address, "POST", "faults", fault);
+    await cloud.endpoint("400");
+    await cloud.endpoint("500");
+
+    const spared = await cloud.deployed({ endpoint: "500", model: "slow" });
+    const failed = await cloud.deployed({ endpoint: "400", model: "slow" });
+
+    expect(spared.error).toBeUndefined();
+    expect(failed.error).toMatchObject({ code: 8 });
+    expect(failed.error?.message).toContain("available in the region");
+  });
+});
