@@ -12,6 +12,7 @@ import type { Address } from "./data-folder.ts";
 import { ApiError } from "./errors.ts";
 import { Faults } from "./faults.ts";
 import { sendError } from "./http.ts";
+import { createPage } from "./page/index.ts";
 import { RequestLog } from "./request-log.ts";
 import { ServerPool } from "./runtime/server-pool.ts";
 import type { ServerRuntime } from "./runtime/server-runtime.ts";
@@ -122,9 +123,17 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
       requests.clear();
     },
   };
+  const page = createPage({
+    ...controlled,
+    address: () => address,
+    quotas: () => quotas.overrides(),
+    listObjects: (bucket, prefix) => storage.objects.listObjects(bucket, prefix),
+    logIds: () => servers.findIds(),
+  });
   const http = createServer((req, res) => {
     void (async () => {
       const url = new URL(req.url ?? "/", "http://emulator");
+      if (page(req, res, url)) return;
       if (await handleControl(controlled, req, res, url)) return;
       if (await rest.handle(req, res, url)) return;
       if (await storage.handle(req, res, url)) return;
