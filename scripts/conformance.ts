@@ -121,15 +121,16 @@ function announce(project: string, region: string, deploy: boolean): string {
         `machines run with --deploy.`;
 }
 
+const ENDING_SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
 /** Runs what was chosen, side by side, and cleans up, whatever happens: Ctrl-C ends the suites, not the clean-up. */
 async function runOn(where: Where, options: Options, report: Report): Promise<number> {
-  let isInterrupted = false;
-  const interrupt = (): void => {
-    isInterrupted = true;
-  };
-  process.on("SIGINT", interrupt);
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort();
+  for (const signal of ENDING_SIGNALS) process.on(signal, interrupt);
   const step = report.step("Running Google's clients");
-  const context = { ...where, onLine: (line: string) => step.update(line.trim()) };
+  const onLine = (line: string): void => step.update(line.trim());
+  const context = { ...where, onLine, signal: interruption.signal };
   const isPython = !options["node-only"];
   let results: SuiteResult[] = [];
   let findings: Findings = { findings: [], trouble: "" };
@@ -143,11 +144,11 @@ async function runOn(where: Where, options: Options, report: Report): Promise<nu
     ]);
   } finally {
     step.update("cleaning up");
-    results.push(await cleanUp(context));
-    process.off("SIGINT", interrupt);
+    results.push(await cleanUp({ ...where, onLine }));
+    for (const signal of ENDING_SIGNALS) process.off(signal, interrupt);
     step.done();
   }
-  const failed = sum(results, "failed") + (isInterrupted ? 1 : 0);
+  const failed = sum(results, "failed") + (interruption.signal.aborted ? 1 : 0);
   print(where.target, results, findings, failed, options.json);
   return failed === 0 ? 0 : 1;
 }

@@ -18,6 +18,8 @@ export interface SuiteContext {
   readonly folder: string;
   /** Hears each line that a suite prints. */
   readonly onLine: (line: string) => void;
+  /** Ends the suites that run. */
+  readonly signal?: AbortSignal;
 }
 
 /** How one suite ended. */
@@ -118,9 +120,9 @@ interface Ended {
   readonly output: string;
 }
 
-/** Runs a command to its end, whatever signal this process gets: Ctrl-C reaches the command by itself. */
+/** Runs a command to its end, or ends it when the context's signal says so. */
 async function run(
-  { target, onLine }: SuiteContext,
+  { target, onLine, signal }: SuiteContext,
   command: string,
   cwd: string,
   args: readonly string[],
@@ -138,6 +140,8 @@ async function run(
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const end = (): boolean => child.kill("SIGTERM");
+  signal?.addEventListener("abort", end);
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream, crlfDelay: Infinity }).on("line", (line) => {
@@ -149,6 +153,7 @@ async function run(
     child.once("error", reject);
     child.once("close", (status) => resolve(status ?? 1));
   });
+  signal?.removeEventListener("abort", end);
   return { code, output: lines.join("\n") };
 }
 

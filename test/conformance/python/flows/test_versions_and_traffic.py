@@ -1,12 +1,13 @@
 """A second version beside the first on one dedicated endpoint, until it has all traffic."""
 
+import json
 from typing import Any
 
 import pytest
 from google.api_core.exceptions import BadRequest, GoogleAPICallError
 from google.cloud import aiplatform, aiplatform_v1
 
-from support.clients import gapic, raw_session
+from support.clients import dedicated_predictions, gapic, raw_session
 from support.target import Target
 
 pytestmark = [pytest.mark.machines, pytest.mark.usefixtures("rest_sdk")]
@@ -107,6 +108,26 @@ def test_raw_and_streamed_answers_come_from_the_dedicated_host(endpoint: Any) ->
 
     assert raw.json() == {"predictions": [{"echo": {"prompt": "a"}}]}
     assert b'"predictions"' in streamed
+
+
+def test_predictions_and_streams_come_over_grpc(
+    endpoint: Any, target: Target, ids: dict[str, str]
+) -> None:
+    predictions = dedicated_predictions(target, endpoint.dedicated_endpoint_dns)
+    metadata = [("x-vertex-ai-endpoint-id", endpoint.name)]
+    body = {"content_type": "application/json", "data": b'{"instances": [{"prompt": "a"}]}'}
+    request = {"endpoint": endpoint.resource_name, "http_body": body}
+
+    predicted = predictions.predict(
+        endpoint=endpoint.resource_name, instances=[{"prompt": "a"}], metadata=metadata
+    )
+    raw = predictions.raw_predict(request=request, metadata=metadata)
+    streamed = predictions.stream_raw_predict(request=request, metadata=metadata)
+
+    assert predicted.deployed_model_id in ids.values()
+    expected = {"predictions": [{"echo": {"prompt": "a"}}]}
+    assert json.loads(raw.data) == expected
+    assert json.loads(b"".join(part.data for part in streamed)) == expected
 
 
 def test_only_replicas_of_a_deployed_model_can_be_changed(

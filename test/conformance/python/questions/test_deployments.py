@@ -211,6 +211,22 @@ def test_error_of_a_container(endpoint: str, target: Target) -> None:
     )
 
 
+def test_container(endpoint: str, target: Target) -> None:
+    predictions = gapic(target, aiplatform_v1.PredictionServiceClient, "grpc")
+    answer = predictions.predict(endpoint=endpoint, instances=[{"describe": True}])
+    container = dict(answer.predictions[0])
+    environment = dict(container["environment"])
+
+    image = target.image("cpu").rpartition("/")[2]
+    record(f"Python in {image}", container["python"])
+    record(f"packages in {image}", str(dict(sorted(container["packages"].items()))))
+    record(f"user id in {image}", str(int(container["user"])))
+    record("can a prebuilt image's container list AIP_STORAGE_URI", container["storage"])
+    record("can a container on a shared endpoint reach the internet", container["internet"])
+    for name in ("AIP_STORAGE_URI", "AIP_HEALTH_ROUTE", "AIP_PREDICT_ROUTE", "AIP_HTTP_PORT"):
+        record(f"{name} of a prebuilt image", environment.get(name, "not set"))
+
+
 def test_undeploy_with_traffic(endpoints: Any, endpoint: str) -> None:
     ask(
         "UndeployModel of the only model, with all traffic and without a split",

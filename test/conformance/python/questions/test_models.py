@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from google.cloud import aiplatform_v1
 
-from support.answers import ask, describe, record, without_ids
+from support.answers import ask, describe, record
 from support.clients import gapic
 from support.target import Target
 
@@ -61,11 +61,9 @@ def version_in(name: str) -> str:
     return at + version or "none"
 
 
-def test_names(models: Any, model: str, target: Target) -> None:
+def test_names(models: Any, model: str) -> None:
     def named(name: str) -> str:
-        return without_ids(models.get_model(name=name).name, target.project).rpartition("/models/")[
-            0
-        ]
+        return str(models.get_model(name=name).name.rpartition("/models/")[0])
 
     def suffix(name: str) -> str:
         return version_in(models.get_model(name=name).name)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
-from google.rpc import code_pb2
+
+from support.target import read_target
 
 VARIABLE = "VERTEX_CONFORMANCE_FINDINGS"
 
@@ -35,20 +36,19 @@ def describe(error: GoogleAPICallError) -> str:
 
 def _code_name(error: GoogleAPICallError) -> str:
     status = getattr(error, "grpc_status_code", None)
-    if status is not None:
-        return str(status.name)
-    if isinstance(error.code, int) and error.code < 17:  # an operation's error
-        return str(code_pb2.Code.Name(error.code))
-    return str(error.code)
+    return str(error.code) if status is None else str(status.name)
 
 
 def record(question: str, answer: str) -> None:
-    """Appends a finding for scripts/conformance.ts to print."""
-    line = json.dumps({"question": question, "answer": answer})
+    """Appends a finding to print, comparable between targets and runs."""
+    line = json.dumps({"question": question, "answer": _without_ids(answer)})
     with open(os.environ[VARIABLE], "a", encoding="utf-8") as findings:
         findings.write(f"{line}\n")
 
 
-def without_ids(text: str, target_project: str) -> str:
-    """Makes a project's number and id comparable between targets."""
-    return re.sub(r"projects/[0-9]+", "projects/NUMBER", text).replace(target_project, "PROJECT_ID")
+def _without_ids(text: str) -> str:
+    target = read_target()
+    text = text.replace(f"projects/{target.project}", "projects/PROJECT_ID")
+    text = re.sub(r"projects/[0-9]+", "projects/NUMBER", text)
+    text = re.sub(r"(endpoints|models|operations)/[0-9]{6,}", r"\1/ID", text)
+    return text.replace(target.prefix, "PREFIX")

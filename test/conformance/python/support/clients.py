@@ -9,7 +9,7 @@ import requests
 from google.api_core import grpc_helpers
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import AuthorizedSession
-from google.cloud import aiplatform, storage
+from google.cloud import aiplatform, aiplatform_v1, storage
 from requests.adapters import HTTPAdapter
 
 from support.target import Target
@@ -69,6 +69,16 @@ def gapic(target: Target, client_class: Callable[..., Any], transport: str = "re
         )
     make_transport = client_class.get_transport_class("grpc")  # type: ignore[attr-defined]
     return client_class(transport=make_transport(channel=grpc.insecure_channel(target.grpc)))
+
+
+def dedicated_predictions(target: Target, dns: str) -> Any:
+    """Predictions of a dedicated endpoint over gRPC, from the host of its own."""
+    client_class = aiplatform_v1.PredictionServiceClient
+    if target.grpc is None:
+        return client_class(client_options={"api_endpoint": dns})
+    options = [("grpc.default_authority", dns)]
+    channel = grpc.insecure_channel(target.grpc, options=options)
+    return client_class(transport=client_class.get_transport_class("grpc")(channel=channel))
 
 
 def raw_session(target: Target) -> Any:
