@@ -1,6 +1,4 @@
-import { createHash, type Hash } from "node:crypto";
-
-import { combineCrc32c, crc32c, decodeCrc32c, encodeCrc32c } from "./crc32c.ts";
+import { combineCrc32c, decodeCrc32c, encodeCrc32c } from "./crc32c.ts";
 import { invalid } from "./errors.ts";
 
 /** What is known of finished content. */
@@ -17,33 +15,6 @@ export interface ContentDigest {
 export interface HashClaims {
   readonly md5Hash?: string;
   readonly crc32c?: string;
-}
-
-/** MD5, CRC32C and size of content that passes piece by piece. */
-export class ContentHash {
-  #md5: Hash = createHash("md5");
-  #crc32c = 0;
-  #size = 0;
-
-  /** Bytes seen so far. */
-  get size(): number {
-    return this.#size;
-  }
-
-  update(chunk: Uint8Array): void {
-    this.#md5.update(chunk);
-    this.#crc32c = crc32c(chunk, this.#crc32c);
-    this.#size += chunk.length;
-  }
-
-  /** The digest of what was seen so far; more may follow. */
-  digest(): ContentDigest & { readonly md5Hash: string } {
-    return {
-      size: this.#size,
-      md5Hash: this.#md5.copy().digest("base64"),
-      crc32c: encodeCrc32c(this.#crc32c),
-    };
-  }
 }
 
 /** The digest of contents one after the other, without reading them; it has no MD5. */

@@ -4,6 +4,7 @@ import type { JsonObject } from "./json.ts";
 import type { Locks } from "./locks.ts";
 import type { Folder } from "./managed-buckets.ts";
 import {
+  checkObjectSize,
   type ObjectCandidate,
   type ObjectMetadata,
   type ObjectRecord,
@@ -109,6 +110,7 @@ export class Copies {
       checkPreconditions(wanted, record, "write");
       return record;
     });
+    checkObjectSize(records.reduce((sum, { size }) => sum + size, 0));
     const dataId = this.#persistence.newId();
     const digest = await this.concatenate(records, dataId);
     const componentCount = records.reduce((sum, record) => sum + (record.componentCount ?? 1), 0);
@@ -129,20 +131,12 @@ export class Copies {
     return composed;
   }
 
-  /** Writes the content of the pieces one after the other into a new data file, chunk by chunk; removes it when it throws. */
+  /** Makes the content of the pieces, one after the other, a new data file. */
   async concatenate(pieces: readonly Piece[], dataId: string): Promise<ContentDigest> {
-    const target = await this.#persistence.createData(dataId);
-    try {
-      for (const { dataId: piece, size } of pieces) {
-        const content = await this.#persistence.openData(piece);
-        for await (const chunk of content.stream(0, size)) await target.write(chunk as Buffer);
-      }
-    } catch (error) {
-      await this.#persistence.removeData(dataId);
-      throw error;
-    } finally {
-      await target.close();
-    }
+    await this.#persistence.concatenateData(
+      pieces.map((piece) => piece.dataId),
+      dataId,
+    );
     return concatenateDigests(pieces);
   }
 

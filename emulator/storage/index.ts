@@ -6,6 +6,7 @@ import { Buckets } from "./buckets.ts";
 import { Copies } from "./copies.ts";
 import { copyRoutes } from "./copy-routes.ts";
 import { Generations } from "./generations.ts";
+import { Hashing } from "./hashing.ts";
 import { Locks } from "./locks.ts";
 import { type Folder, ManagedBuckets } from "./managed-buckets.ts";
 import { type MultipartDocument, MultipartUploads } from "./multipart-uploads.ts";
@@ -73,8 +74,9 @@ export async function createStorage(options: StorageOptions): Promise<Storage> {
   const buckets = new Buckets(persistence, generations, locks, now);
   const objects = new Objects(persistence, buckets, generations, locks, now);
   const copies = new Copies(persistence, objects, locks);
-  const uploads = new Uploads(persistence, objects, now);
-  const multipartUploads = new MultipartUploads(persistence, objects, copies, now);
+  const hashing = new Hashing();
+  const uploads = new Uploads(persistence, objects, hashing, now);
+  const multipartUploads = new MultipartUploads(persistence, objects, copies, hashing, now);
   await load(persistence, buckets, objects, uploads, multipartUploads);
 
   const managed = new ManagedBuckets(buckets, objects, copies);
@@ -112,7 +114,10 @@ export async function createStorage(options: StorageOptions): Promise<Storage> {
       buckets.clear();
       await persistence.clear();
     },
-    close: () => locks.idle(),
+    close: async () => {
+      await locks.idle();
+      await hashing.close();
+    },
   };
 }
 

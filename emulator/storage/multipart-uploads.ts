@@ -1,13 +1,14 @@
 import type { Copies } from "./copies.ts";
-import { ContentHash, type HashClaims, verifyClaims } from "./content-hash.ts";
+import { type HashClaims, verifyClaims } from "./content-hash.ts";
 import { invalid, noSuchUpload } from "./errors.ts";
+import type { Hashing } from "./hashing.ts";
 import { Locks } from "./locks.ts";
-import type { ObjectMetadata, ObjectRecord } from "./object-record.ts";
+import { checkObjectSize, type ObjectMetadata, type ObjectRecord } from "./object-record.ts";
 import type { Objects } from "./objects.ts";
 import type { Persistence } from "./persistence.ts";
 import type { Preconditions } from "./preconditions.ts";
-import { receive } from "./receive.ts";
-import { UPLOAD_LIFETIME_MS } from "./uploads.ts";
+import { receiveNew } from "./receive.ts";
+import { isExpired } from "./uploads.ts";
 
 /** A part that has arrived whole. */
 export interface UploadedPart {
@@ -36,6 +37,7 @@ export interface MultipartDocument extends ObjectMetadata {
 
 const MAX_PARTS = 10_000;
 /** All parts but the last must be at least this long, bytes. */
+const MAX_PART_BYTES = 5 * 1024 ** 3;
 const MIN_PART_BYTES = 5 * 1024 * 1024;
 
 /** Uploads whose parts arrive in any order and at the same time (XML API multipart). */
@@ -43,21 +45,28 @@ export class MultipartUploads {
   readonly #persistence: Persistence;
   readonly #objects: Objects;
   readonly #copies: Copies;
+  readonly #hashing: Hashing;
   readonly #now: () => Date;
   readonly #documents = new Map<string, MultipartDocument>();
   readonly #locks = new Locks();
 
-  constructor(persistence: Persistence, objects: Objects, copies: Copies, now: () => Date) {
+  constructor(
+    persistence: Persistence,
+    objects: Objects,
+    copies: Copies,
+    hashing: Hashing,
+    now: () => Date,
+  ) {
     this.#persistence = persistence;
     this.#objects = objects;
     this.#copies = copies;
+    this.#hashing = hashing;
     this.#now = now;
   }
 
   /** Takes over an upload from disk; `recorded` is the object that it has become, if it has. */
   async load(document: MultipartDocument, recorded: ObjectRecord | undefined): Promise<void> {
-    const ageMs = this.#now().getTime() - Date.parse(document.createdAt);
-    if (recorded || ageMs > UPLOAD_LIFETIME_MS) {
+    if (recorded || isExpired(document.createdAt, this.#now())) {
       await this.#persistence.removeDocument("uploads", document.id);
     } else {
       this.#documents.set(document.id, document);
@@ -73,6 +82,7 @@ export class MultipartUploads {
   }
 
   async start(bucket: string, name: string, metadata: ObjectMetadata): Promise<string> {
+    await this.#forgetExpired();
     const document: MultipartDocument = {
       ...metadata,
       kind: "multipart",
@@ -100,25 +110,16 @@ export class MultipartUploads {
     if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > MAX_PARTS) {
       throw invalid(`Part number ${partNumber} is not between 1 and ${MAX_PARTS}.`);
     }
-    const dataId = this.#persistence.newId();
-    try {
-      const hash = new ContentHash();
-      const data = await this.#persistence.createData(dataId);
-      try {
-        await receive(body, data, hash);
-      } finally {
-        await data.close();
+    return receiveNew(body, this.#persistence, this.#hashing, async (dataId, digest) => {
+      if (digest.size > MAX_PART_BYTES) {
+        throw invalid(`A part can have at most ${MAX_PART_BYTES} bytes, not ${digest.size}.`);
       }
-      const digest = hash.digest();
       verifyClaims(claims, digest);
       const etag = `"${Buffer.from(digest.md5Hash, "base64").toString("hex")}"`;
       const part = { ...digest, partNumber, etag, dataId };
       await this.#locks.run(id, () => this.#addPart(id, address, part));
       return part;
-    } catch (error) {
-      await this.#persistence.removeData(dataId);
-      throw error;
-    }
+    });
   }
 
   /** The parts that have arrived, by number. */
@@ -136,6 +137,7 @@ export class MultipartUploads {
     return this.#locks.run(id, async () => {
       const document = this.#get(id, address);
       const parts = selectParts(document, listed);
+      checkObjectSize(parts.reduce((sum, { size }) => sum + size, 0));
       let record: ObjectRecord;
       try {
         const digest = await this.#copies.concatenate(parts, document.dataId);
@@ -161,10 +163,22 @@ export class MultipartUploads {
 
   #get(id: string, address: { bucket: string; name: string }): MultipartDocument {
     const document = this.#documents.get(id);
-    if (!document || document.bucket !== address.bucket || document.name !== address.name) {
+    if (!document || isExpired(document.createdAt, this.#now())) throw noSuchUpload(id);
+    if (document.bucket !== address.bucket || document.name !== address.name) {
       throw noSuchUpload(id);
     }
     return document;
+  }
+
+  /** Forgets what nobody has completed in time, with its parts. */
+  async #forgetExpired(): Promise<void> {
+    for (const [id, { createdAt }] of this.#documents) {
+      if (!isExpired(createdAt, this.#now())) continue;
+      await this.#locks.run(id, async () => {
+        const document = this.#documents.get(id);
+        if (document) await this.#drop(document);
+      });
+    }
   }
 
   async #addPart(

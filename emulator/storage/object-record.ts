@@ -1,5 +1,5 @@
 import type { ContentDigest } from "./content-hash.ts";
-import { invalid } from "./errors.ts";
+import { invalid, StorageError } from "./errors.ts";
 import { STORAGE_CLASSES } from "./bucket-fields.ts";
 import { isJsonObject, type JsonObject, pick, withoutEmpty } from "./json.ts";
 
@@ -63,9 +63,22 @@ const FIELDS = [
   "storageClass",
   "temporaryHold",
 ];
+/** 5 TiB. */
+const MAX_OBJECT_BYTES = 5 * 1024 ** 4;
 const MAX_NAME_BYTES = 1024;
 /** All keys and values of an object's custom metadata together, bytes. */
 const MAX_METADATA_BYTES = 8 * 1024;
+
+/** Refuses content that is larger than an object can be (413); `size` in bytes. */
+export function checkObjectSize(size: number): void {
+  if (size <= MAX_OBJECT_BYTES) return;
+  throw new StorageError(
+    "INVALID_ARGUMENT",
+    413,
+    "uploadTooLarge",
+    `The content has ${size} bytes. An object can have at most ${MAX_OBJECT_BYTES}.`,
+  );
+}
 
 /** Refuses what Cloud Storage refuses as an object name (400). */
 export function checkObjectName(name: string): void {

@@ -22,6 +22,8 @@ const DATA = "data";
 const ID = /^[0-9a-f]{32}$/;
 /** Read size of downloads, bytes: large enough that a gigabyte is not sixteen thousand reads. */
 const READ_CHUNK = 256 * 1024;
+/** Bytes that copying content moves at once. */
+const COPY_BLOCK = 1024 * 1024;
 
 /**
  * The only disk access of the storage emulator. Documents are JSON files that appear whole or not at all (temporary file,
@@ -99,6 +101,33 @@ export class Persistence {
   /** Gives the same content a second id without copying bytes; data is immutable, so both may share them. */
   async linkData(from: string, to: string): Promise<void> {
     await link(this.#path(DATA, from), this.#path(DATA, to));
+  }
+
+  /** Writes the content of `pieces`, one after the other, into a new data file; removes it when it throws. */
+  async concatenateData(pieces: readonly string[], id: string): Promise<void> {
+    const [only] = pieces;
+    if (only !== undefined && pieces.length === 1) return this.linkData(only, id);
+    const writer = await this.createData(id);
+    const buffer = new Uint8Array(COPY_BLOCK);
+    try {
+      for (const piece of pieces) {
+        const file = await open(this.#path(DATA, piece), "r");
+        try {
+          for (;;) {
+            const { bytesRead } = await file.read(buffer, 0, COPY_BLOCK);
+            if (bytesRead === 0) break;
+            await writer.write(buffer.subarray(0, bytesRead));
+          }
+        } finally {
+          await file.close();
+        }
+      }
+    } catch (error) {
+      await this.removeData(id);
+      throw error;
+    } finally {
+      await writer.close();
+    }
   }
 
   async copyDataTo(id: string, targetFile: string): Promise<void> {

@@ -6,7 +6,7 @@ import { type Answer, claimsOf, type Exchange, headerOf, readJson } from "./http
 import { type JsonObject, stringAt } from "./json.ts";
 import { boundaryOf, MultipartReader } from "./multipart-related.ts";
 import { refuseAcl } from "./object-routes.ts";
-import { type ObjectRecord, toObjectMetadata } from "./object-record.ts";
+import { checkObjectSize, type ObjectRecord, toObjectMetadata } from "./object-record.ts";
 import { parsePreconditions } from "./preconditions.ts";
 import { toObjectResource } from "./resources.ts";
 import type { Route } from "./routes.ts";
@@ -22,6 +22,7 @@ export function uploadRoutes(buckets: Buckets, uploads: Uploads): Route[] {
     const uploadId = exchange.query.get("upload_id");
     if (uploadId) return append(buckets, uploads, uploadId, exchange);
     refuseAcl(buckets, exchange);
+    checkObjectSize(Number(headerOf(exchange.req, "content-length") ?? 0));
     const type =
       exchange.query.get("uploadType") ?? headerOf(exchange.req, "x-goog-upload-protocol");
     switch (type) {

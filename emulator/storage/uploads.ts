@@ -1,12 +1,13 @@
 import type { ContentRange } from "./content-range.ts";
-import { ContentHash, type HashClaims, verifyClaims } from "./content-hash.ts";
+import { type ContentDigest, type HashClaims, verifyClaims } from "./content-hash.ts";
 import { invalid, noSuchUpload, StorageError } from "./errors.ts";
+import type { Hashing, StreamHash } from "./hashing.ts";
 import { Locks } from "./locks.ts";
-import type { ObjectMetadata, ObjectRecord } from "./object-record.ts";
+import { checkObjectSize, type ObjectMetadata, type ObjectRecord } from "./object-record.ts";
 import type { Objects } from "./objects.ts";
 import type { DataWriter, Persistence } from "./persistence.ts";
 import type { Preconditions } from "./preconditions.ts";
-import { receive } from "./receive.ts";
+import { receive, receiveNew } from "./receive.ts";
 
 /** What an upload is to become. */
 export interface UploadTarget extends ObjectMetadata {
@@ -38,7 +39,12 @@ export type UploadProgress =
 /** All chunks but the last must hold a multiple of this, bytes. */
 const CHUNK_GRANULARITY = 256 * 1024;
 /** Cloud Storage forgets an upload session a week after it began. */
-export const UPLOAD_LIFETIME_MS = 7 * 86_400_000;
+const UPLOAD_LIFETIME_MS = 7 * 86_400_000;
+
+/** Whether an upload that began then (RFC 3339) is forgotten by now. */
+export function isExpired(createdAt: string, now: Date): boolean {
+  return now.getTime() - Date.parse(createdAt) > UPLOAD_LIFETIME_MS;
+}
 
 /** The bytes of one request; `destroy` ends a request that its client has given up. */
 export interface UploadBody extends AsyncIterable<Uint8Array> {
@@ -48,7 +54,7 @@ export interface UploadBody extends AsyncIterable<Uint8Array> {
 interface Session {
   document: ResumableDocument;
   /** Hash of what has arrived; missing after a restart, then made from the file. */
-  hash?: ContentHash;
+  hash?: StreamHash;
   /** The body being received now. */
   active?: UploadBody;
 }
@@ -57,20 +63,21 @@ interface Session {
 export class Uploads {
   readonly #persistence: Persistence;
   readonly #objects: Objects;
+  readonly #hashing: Hashing;
   readonly #now: () => Date;
   readonly #sessions = new Map<string, Session>();
   readonly #locks = new Locks();
 
-  constructor(persistence: Persistence, objects: Objects, now: () => Date) {
+  constructor(persistence: Persistence, objects: Objects, hashing: Hashing, now: () => Date) {
     this.#persistence = persistence;
     this.#objects = objects;
+    this.#hashing = hashing;
     this.#now = now;
   }
 
   /** Takes over a session from disk; `recorded` is the object that its data has become, if it has. */
   async load(document: ResumableDocument, recorded: ObjectRecord | undefined): Promise<void> {
-    const ageMs = this.#now().getTime() - Date.parse(document.createdAt);
-    if (ageMs > UPLOAD_LIFETIME_MS) {
+    if (isExpired(document.createdAt, this.#now())) {
       await this.#persistence.removeDocument("uploads", document.id);
       return;
     }
@@ -93,25 +100,16 @@ export class Uploads {
   /** Stores one body as one object; nothing is kept where its hashes or conditions fail. */
   async storeWhole(target: UploadTarget, body: AsyncIterable<Uint8Array>): Promise<ObjectRecord> {
     const bucket = this.#objects.checkInsert(target.bucket, target.name, target.conditions);
-    const dataId = this.#persistence.newId();
-    try {
-      const hash = new ContentHash();
-      const data = await this.#persistence.createData(dataId);
-      try {
-        await receive(body, data, hash);
-      } finally {
-        await data.close();
-      }
-      return await this.#insert(target, bucket.id, dataId, hash, {});
-    } catch (error) {
-      await this.#persistence.removeData(dataId);
-      throw error;
-    }
+    return receiveNew(body, this.#persistence, this.#hashing, (dataId, digest) =>
+      this.#insert(target, bucket.id, dataId, digest, target.claims),
+    );
   }
 
   /** Begins a resumable upload; answers its id. */
   async start(target: UploadTarget, declaredSize: number | undefined): Promise<string> {
     const bucket = this.#objects.checkInsert(target.bucket, target.name, target.conditions);
+    if (declaredSize !== undefined) checkObjectSize(declaredSize);
+    await this.#forgetExpired();
     const document: ResumableDocument = {
       kind: "resumable",
       id: this.#persistence.newId(),
@@ -122,7 +120,7 @@ export class Uploads {
       createdAt: this.#now().toISOString(),
     };
     await this.#persistence.writeDocument("uploads", document.id, document);
-    this.#sessions.set(document.id, { document, hash: new ContentHash() });
+    this.#sessions.set(document.id, { document, hash: this.#hashing.start() });
     return document.id;
   }
 
@@ -151,6 +149,7 @@ export class Uploads {
       const { document } = this.#session(id);
       if (document.finished) return { done: true, record: document.finished };
       checkDeclaredSize(document, range.total);
+      checkObjectSize(range.total ?? 0);
 
       const data = await this.#persistence.continueData(document.dataId);
       let total = range.total;
@@ -188,26 +187,23 @@ export class Uploads {
 
   #session(id: string): Session {
     const session = this.#sessions.get(id);
-    if (!session) throw noSuchUpload(id);
+    if (!session || isExpired(session.document.createdAt, this.#now())) throw noSuchUpload(id);
     return session;
   }
 
   async #finish(session: Session, total: number, claims: HashClaims): Promise<ObjectRecord> {
-    const { document, hash = new ContentHash() } = session;
+    const { document, hash = this.#hashing.start() } = session;
     try {
       if (hash.size > total) {
         throw invalid(
           `The upload is stated to have ${total} bytes, but ${hash.size} have arrived.`,
         );
       }
-      const finished = await this.#insert(
-        document.target,
-        document.bucketId,
-        document.dataId,
-        hash,
-        claims,
-      );
+      const { target, bucketId, dataId } = document;
+      const stated = { ...target.claims, ...claims };
+      const finished = await this.#insert(target, bucketId, dataId, await hash.digest(), stated);
       session.document = { ...document, finished };
+      hash.end();
     } catch (error) {
       await this.#drop(document);
       throw error;
@@ -221,11 +217,10 @@ export class Uploads {
     target: UploadTarget,
     bucketId: string,
     dataId: string,
-    hash: ContentHash,
+    digest: ContentDigest,
     claims: HashClaims,
   ): Promise<ObjectRecord> {
-    const digest = hash.digest();
-    verifyClaims({ ...target.claims, ...claims }, digest);
+    verifyClaims(claims, digest);
     const { bucket, name, contentType, metadata, fields, conditions } = target;
     const described =
       contentType === undefined ? { metadata, fields } : { contentType, metadata, fields };
@@ -237,14 +232,27 @@ export class Uploads {
 
   async #drop(document: ResumableDocument): Promise<void> {
     await this.#persistence.removeDocument("uploads", document.id);
+    this.#sessions.get(document.id)?.hash?.end();
     this.#sessions.delete(document.id);
-    await this.#persistence.removeData(document.dataId);
+    // What became an object is the object's.
+    if (!document.finished) await this.#persistence.removeData(document.dataId);
   }
 
-  async #rehash(dataId: string, size: number): Promise<ContentHash> {
-    const hash = new ContentHash();
+  /** Forgets what nobody has finished in time, with its bytes. */
+  async #forgetExpired(): Promise<void> {
+    for (const [id, { document }] of this.#sessions) {
+      if (!isExpired(document.createdAt, this.#now())) continue;
+      await this.#locks.run(id, async () => {
+        const session = this.#sessions.get(id);
+        if (session) await this.#drop(session.document);
+      });
+    }
+  }
+
+  async #rehash(dataId: string, size: number): Promise<StreamHash> {
+    const hash = this.#hashing.start();
     const content = await this.#persistence.openData(dataId);
-    for await (const chunk of content.stream(0, size)) hash.update(chunk as Buffer);
+    for await (const chunk of content.stream(0, size)) await hash.update(chunk as Buffer);
     return hash;
   }
 }
@@ -254,7 +262,7 @@ async function appendBytes(
   range: ContentRange & { kind: "bytes" },
   body: UploadBody,
   data: DataWriter,
-  hash: ContentHash,
+  hash: StreamHash,
 ): Promise<number> {
   const { start, last, total } = range;
   if (start > data.size) {
