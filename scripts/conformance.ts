@@ -14,7 +14,7 @@ import {
   runPythonSuite,
 } from "./conformance/suites.ts";
 import type { Findings, SuiteContext, SuiteResult } from "./conformance/suites.ts";
-import { googleTarget, startEmulatorTarget } from "./conformance/target.ts";
+import { checkCredentials, googleTarget, startEmulatorTarget } from "./conformance/target.ts";
 import type { Target } from "./conformance/target.ts";
 import { findConformancePython } from "./toolchain/conformance-python.ts";
 import { findPython } from "./toolchain/python-env.ts";
@@ -63,6 +63,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const google = googleTarget(options.deploy);
     if (google !== undefined) {
+      await checkCredentials();
       const where = { target: google, python, folder };
       if (options.clean) {
         const { failed } = await cleanUp({ ...where, onLine: (line) => report.note(line) }, true);
@@ -131,17 +132,10 @@ async function runOn(where: Where, options: Options, report: Report): Promise<nu
   const step = report.step("Running Google's clients");
   const onLine = (line: string): void => step.update(line.trim());
   const context = { ...where, onLine, signal: interruption.signal };
-  const isPython = !options["node-only"];
-  let results: SuiteResult[] = [];
-  let findings: Findings = { findings: [], trouble: "" };
+  const results: SuiteResult[] = [];
+  let findings: Findings;
   try {
-    [results, findings] = await Promise.all([
-      Promise.all([
-        ...(isPython ? [runPythonSuite(context), runDeploymentSuite(context)] : []),
-        ...(options["python-only"] ? [] : [runNodeSuite(context)]),
-      ]),
-      isPython && !options["no-questions"] ? askOpenQuestions(context) : findings,
-    ]);
+    findings = await runSuites(context, options, report, results);
   } finally {
     step.update("cleaning up");
     results.push(await cleanUp({ ...where, onLine }));
@@ -151,6 +145,37 @@ async function runOn(where: Where, options: Options, report: Report): Promise<nu
   const failed = sum(results, "failed") + (interruption.signal.aborted ? 1 : 0);
   print(where.target, results, findings, failed, options.json);
   return failed === 0 ? 0 : 1;
+}
+
+const NO_FINDINGS: Findings = { findings: [], trouble: "" };
+
+/**
+ * Runs the suites side by side, into `results`. On a real project what needs no machine must pass before any is paid
+ * for.
+ */
+async function runSuites(
+  context: SuiteContext,
+  options: Options,
+  report: Report,
+  results: SuiteResult[],
+): Promise<Findings> {
+  const { target } = context;
+  const isPython = !options["node-only"];
+  const python = isPython ? runPythonSuite(context) : undefined;
+  let rest = context;
+  if (target.kind === "google" && target.machines && ((await python)?.failed ?? 0) > 0) {
+    report.note("Nothing is deployed, since flows that need no machine have failed.");
+    rest = { ...context, target: { ...target, machines: false } };
+  }
+  const [suites, findings] = await Promise.all([
+    Promise.all([
+      ...(python === undefined ? [] : [python, runDeploymentSuite(rest)]),
+      ...(options["python-only"] ? [] : [runNodeSuite(rest)]),
+    ]),
+    isPython && !options["no-questions"] ? askOpenQuestions(rest) : NO_FINDINGS,
+  ]);
+  results.push(...suites);
+  return findings;
 }
 
 function print(

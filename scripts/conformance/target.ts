@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { GoogleAuth } from "google-auth-library";
 import { PROJECT_ROOT } from "../toolchain/project.ts";
 import { UserError } from "../toolchain/user-error.ts";
 
@@ -39,6 +40,20 @@ export function googleTarget(
     run: newRun(),
     machines,
   };
+}
+
+/** @throws UserError when there are no application default credentials. */
+export async function checkCredentials(): Promise<void> {
+  try {
+    const auth = new GoogleAuth({ scopes: "https://www.googleapis.com/auth/cloud-platform" });
+    await auth.getAccessToken();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UserError(
+      `Could not get application default credentials for the real project: ${why} ` +
+        `Run "gcloud auth application-default login", or unset VERTEX_CONFORMANCE_PROJECT to use the local Vertex AI.`,
+    );
+  }
 }
 
 /** An emulator of this run's own. */

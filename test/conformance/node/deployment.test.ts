@@ -125,7 +125,7 @@ describe("an endpoint", () => {
 
   it("changes the fields of the mask", async () => {
     const [changed] = await clients.endpoints.updateEndpoint({
-      endpoint: { name: endpoint, description: "changed", displayName: "vd-not-this" },
+      endpoint: { name: endpoint, description: "changed", displayName: `${name}-not-this` },
       updateMask: { paths: ["description"] },
     });
 

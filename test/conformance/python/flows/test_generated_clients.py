@@ -58,7 +58,8 @@ def test_lists_come_in_pages(endpoints: Any, made: list[Any], target: Target) ->
 
 
 def test_a_field_outside_the_mask_stays(endpoints: Any, made: list[Any]) -> None:
-    change = {"name": made[0].name, "description": "changed", "display_name": "vd-not-this"}
+    other = f"{made[0].display_name}-not-this"
+    change = {"name": made[0].name, "description": "changed", "display_name": other}
 
     answer = endpoints.update_endpoint(endpoint=change, update_mask={"paths": ["description"]})
 

@@ -86,9 +86,9 @@ def test_etag(endpoints: Any, endpoint: str) -> None:
     ask("UpdateEndpoint with an etag that is not the present one", lambda: update("AMEw9yNAAAAA"))
 
 
-def test_masks(endpoints: Any, endpoint: str) -> None:
+def test_masks(endpoints: Any, endpoint: str, target: Target) -> None:
     def update(**fields: Any) -> None:
-        change = {"name": endpoint, "display_name": "vd-conformance-unmasked", **fields}
+        change = {"name": endpoint, "display_name": f"{target.prefix}-unmasked", **fields}
         endpoints.update_endpoint(endpoint=change, update_mask={"paths": list(fields)})
 
     ask("UpdateEndpoint with an empty mask", lambda: update())
