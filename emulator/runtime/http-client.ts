@@ -64,19 +64,6 @@ export async function ask(options: HttpRequest, longestBody = Infinity): Promise
   };
 }
 
-export interface HttpCall {
-  readonly method: "GET" | "POST";
-  readonly url: string;
-  readonly contentType?: string;
-  readonly body?: Buffer;
-  readonly timeoutMs: number;
-}
-
-/** One request to a server process. Rejects with a TimeoutError, or with the socket's error when nobody answers. */
-export async function call({ timeoutMs, ...options }: HttpCall): Promise<HttpAnswer> {
-  return ask({ ...options, signal: AbortSignal.timeout(timeoutMs) });
-}
-
 /** The JSON that a GET answers with 200; undefined when it does not. */
 export async function getJson(url: string): Promise<unknown> {
   try {

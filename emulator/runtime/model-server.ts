@@ -81,12 +81,6 @@ export class ModelServer {
     return this.#process?.pid;
   }
 
-  /** Where predictions go; undefined while they are not routed. */
-  get predictUrl(): string | undefined {
-    if (this.#state !== "READY" || this.#process === undefined) return undefined;
-    return withRoute(this.#process.launch.url, this.spec.predictRoute);
-  }
-
   /** Starts it with an empty log and waits until the model answers. Throws ServerStartError; nothing runs then. */
   async deploy(): Promise<void> {
     rmSync(this.#options.folder, { recursive: true, force: true });
@@ -145,8 +139,9 @@ export class ModelServer {
   }
 
   #readyUrl(): string {
-    const url = this.predictUrl;
-    if (url !== undefined) return url;
+    if (this.#state === "READY" && this.#process !== undefined) {
+      return withRoute(this.#process.launch.url, this.spec.predictRoute);
+    }
     throw new ServerCallError("NOT_READY", "The model server is not ready. Try again later.");
   }
 

@@ -86,11 +86,6 @@ export class ServerPool {
     return this.#serverOf(id).stream(payload, timeoutMs, cancel);
   }
 
-  /** Where predictions of a server go; undefined while it gets none. */
-  predictUrl(id: string): string | undefined {
-    return this.#servers.get(id)?.predictUrl;
-  }
-
   list(): ServerStatus[] {
     return [...this.#servers].map(([id, { state, pid, restarts, since }]) => ({
       id,

@@ -5,8 +5,6 @@ import { join } from "node:path";
 import type { ServerLog } from "./server-log.ts";
 import type { Launch } from "./server-runtime.ts";
 
-export { logFile } from "./server-log.ts";
-
 const SUPERVISOR = join(import.meta.dirname, "supervise.py");
 
 /** A server that did not come up, in the words of its own log. */
