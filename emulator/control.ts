@@ -75,7 +75,10 @@ export async function handleControl(
   try {
     const answer = await answerControl(controlled, req, path, url);
     if (typeof answer === "string") {
-      res.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
+      res.writeHead(200, {
+        "content-type": "text/plain; charset=utf-8",
+        "x-content-type-options": "nosniff",
+      });
       res.end(answer);
     } else {
       sendJson(res, 200, answer);

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { refuseWebPages } from "./browser-guard.ts";
 import type { Around } from "./calls.ts";
 import { Clock } from "./clock.ts";
 import type { ClockMode } from "./clock.ts";
@@ -74,6 +75,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 }
 
 async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Emulator> {
+  const host = options.host ?? "127.0.0.1";
   const clock = new Clock(options.clock ?? "real");
   const faults = new Faults(clock);
   const requests = new RequestLog(clock);
@@ -90,7 +92,8 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
     startupTimeoutMs: options.startupTimeoutMs ?? DEFAULT_STARTUP_TIMEOUT_MS,
     ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
   });
-  let restUrl = "";
+  // Known in full once both ports are open.
+  let address: Address = { rest: "", grpc: "", pid: process.pid, data: folder.path };
   const cloud = new Cloud({
     dataDir: folder.path,
     clock,
@@ -98,7 +101,7 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
     quotas,
     objects: storage.objects,
     servers,
-    storageUrl: () => restUrl,
+    storageUrl: () => address.rest,
     stageMs: options.stageMs ?? DEFAULT_STAGE_MS,
   });
   const methods = createMethods(cloud);
@@ -132,6 +135,7 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
   });
   const http = createServer((req, res) => {
     void (async () => {
+      refuseWebPages(req, host);
       const url = new URL(req.url ?? "/", "http://emulator");
       if (page(req, res, url)) return;
       if (await handleControl(controlled, req, res, url)) return;
@@ -143,7 +147,7 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
   // Uploads of gigabytes and predictions of many minutes are both longer than Node's default.
   http.requestTimeout = 0;
   const grpc = new VertexGrpc(methods, around);
-  const host = options.host ?? "127.0.0.1";
+  failInterrupted(cloud);
   const port = await listen(http, options.port ?? DEFAULT_PORT, host);
   const grpcPort = await listenGrpc(grpc, options.grpcPort ?? DEFAULT_GRPC_PORT, host).catch(
     async (error: unknown) => {
@@ -151,14 +155,8 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
       throw error;
     },
   );
-  restUrl = `http://${host}:${port}`;
+  address = { ...address, rest: `http://${host}:${port}`, grpc: `${host}:${grpcPort}` };
   resumeServers(cloud);
-  const address: Address = {
-    rest: restUrl,
-    grpc: `${host}:${grpcPort}`,
-    pid: process.pid,
-    data: folder.path,
-  };
   folder.writeAddress(address);
   return {
     address,
@@ -171,11 +169,17 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
   };
 }
 
-/** After a restart: what was under way has failed, what was deployed is started again. */
-function resumeServers(cloud: Cloud): void {
+/** After a restart: what was under way has failed, before anybody can call and begin something new. */
+function failInterrupted(cloud: Cloud): void {
   cloud.operations.failInterrupted();
   for (const endpoint of cloud.endpoints.list()) {
     if (endpoint.deploying.length > 0) cloud.endpoints.put({ ...endpoint, deploying: [] });
+  }
+}
+
+/** After a restart: what was deployed is started again. */
+function resumeServers(cloud: Cloud): void {
+  for (const endpoint of cloud.endpoints.list()) {
     for (const deployed of endpoint.deployed) {
       cloud.servers.resume(toServerSpec(cloud, endpoint, deployed));
     }

@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { makeBucket, putObject } from "../support/bucket.ts";
 import { control, emulatorState, startTestEmulator } from "../support/emulator.ts";
@@ -276,6 +277,37 @@ describe("the request log", () => {
         },
       ],
     });
+  });
+});
+
+describe("a web page in this machine's browser", () => {
+  /** fetch sets no Host, so the request is made by hand. */
+  async function statusFor(method: string, headers: Record<string, string>): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const url = `${emulator.address.rest}/_emulator/health`;
+      const outgoing = request(url, { method, headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      });
+      outgoing.on("error", reject);
+      outgoing.end();
+    });
+  }
+
+  it.each(["POST", "PUT", "DELETE", "PATCH"])("may not %s", async (method) => {
+    expect(await statusFor(method, { origin: "http://evil.example" })).toBe(403);
+    expect(await statusFor(method, {})).toBe(404);
+  });
+
+  it("may not read under a name of its own that leads here", async () => {
+    expect(await statusFor("GET", { host: "evil.example:8085" })).toBe(403);
+  });
+
+  it.each([
+    ...["localhost:8085", "127.0.0.1:8085", "[::1]:8085", "us-central1-aiplatform.googleapis.com"],
+    "100.us-central1-1.prediction.vertexai.goog",
+  ])("is told from a client that calls %s", async (host) => {
+    expect(await statusFor("GET", { host })).toBe(200);
   });
 });
 
