@@ -10,8 +10,20 @@ import { checkNode } from "./toolchain/versions.ts";
 
 const HELP = `Usage: npm run check
 
-Prettier, ESLint and TypeScript over the project; Ruff and mypy over handler/ and scripts/*.py.
+Prettier, ESLint and TypeScript over the project; Ruff and mypy over everything in Python.
 `;
+
+/** Folders with a pyproject.toml, and what else is held to it. */
+const PYTHON_FOLDERS = [
+  {
+    folder: "handler",
+    also: [
+      ...["../scripts/make-tiny-pipeline.py", "../scripts/train-demo-model.py"],
+      ...["../scripts/demo_model", "../emulator/runtime/supervise.py", "../test/fixtures"],
+    ],
+  },
+  { folder: "test/conformance/python", also: [] },
+] as const;
 
 interface Check {
   readonly title: string;
@@ -51,18 +63,19 @@ function listChecks(python: string): readonly Check[] {
     ...rest,
   ];
   const module = (...rest: string[]) => [python, "-m", ...rest];
-  const scripts = "../scripts/make-tiny-pipeline.py";
   return [
     { title: "Prettier", command: node("prettier", "--check", "."), folder: "." },
     { title: "ESLint", command: node("eslint", "."), folder: "." },
     { title: "TypeScript", command: node("tsc", "-p", "."), folder: "." },
-    { title: "Ruff", command: module("ruff", "check", ".", scripts), folder: "handler" },
-    {
-      title: "Ruff format",
-      command: module("ruff", "format", "--check", "--config", "pyproject.toml", ".", scripts),
-      folder: "handler",
-    },
-    { title: "mypy", command: module("mypy"), folder: "handler" },
+    ...PYTHON_FOLDERS.flatMap(({ folder, also }): Check[] => [
+      { title: `Ruff in ${folder}`, command: module("ruff", "check", ".", ...also), folder },
+      {
+        title: `Ruff format in ${folder}`,
+        command: module("ruff", "format", "--check", "--config", "pyproject.toml", ".", ...also),
+        folder,
+      },
+      { title: `mypy in ${folder}`, command: module("mypy"), folder },
+    ]),
   ];
 }
 
