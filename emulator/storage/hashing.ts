@@ -49,7 +49,8 @@ export class Hashing {
   }
 
   #startWorker(): Worker {
-    const worker = new Worker(new URL("./hash-worker.ts", import.meta.url));
+    // Node's own options are this process's: some of them a thread would refuse.
+    const worker = new Worker(new URL("./hash-worker.ts", import.meta.url), { execArgv: [] });
     worker.on("message", (reply: HashReply) => {
       this.#waiting.shift()?.resolve(reply);
       if (this.#waiting.length === 0) worker.unref();

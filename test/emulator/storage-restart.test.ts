@@ -1,20 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
-import { makeFolder } from "../support/storage-server.ts";
+import { makeFolder, startStorageProcess, type StorageProcess } from "../support/storage-server.ts";
 
 const CHUNK = 256 * 1024;
-const SERVER = new URL("../support/storage-server.ts", import.meta.url).href;
 
 let folder: Awaited<ReturnType<typeof makeFolder>>;
 let state: string;
-let child: ChildProcess | undefined;
+let child: StorageProcess | undefined;
 
 beforeEach(async () => {
   folder = await makeFolder();
@@ -28,22 +24,12 @@ afterEach(async () => {
 
 /** Starts the storage in a process of its own; answers its address. */
 async function start(): Promise<string> {
-  const program = `
-    import { startStorageServer } from ${JSON.stringify(SERVER)};
-    console.log((await startStorageServer(${JSON.stringify(state)})).url);`;
-  child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, NODE_OPTIONS: "" },
-  });
-  const [line] = await once(createInterface({ input: child.stdout! }), "line");
-  return String(line);
+  child = await startStorageProcess(state);
+  return child.url;
 }
 
 async function kill(): Promise<void> {
-  if (!child || child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
-  child.kill("SIGKILL");
-  await ended;
+  await child?.kill();
 }
 
 async function json(url: string, init?: RequestInit): Promise<Record<string, unknown>> {

@@ -1,8 +1,11 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 
 import { createStorage, type Storage } from "../../emulator/storage/index.ts";
 import type { Around } from "../../emulator/calls.ts";
@@ -103,6 +106,63 @@ export function storageCaller(url: () => string, bucket: string): StorageCaller 
     names: async (query) => {
       const { body } = await call("GET", `/storage/v1/b/${bucket}/o?${query}`);
       return ((body.items ?? []) as { name: string }[]).map(({ name }) => name);
+    },
+  };
+}
+
+/** The storage emulator in a process of its own, which can be killed as kill -9 does. */
+export interface StorageProcess {
+  readonly url: string;
+  /** Makes the process kill itself just before it changes the disk for the `step`-th time from now on, 1 for the next. */
+  killBefore(step: number): Promise<void>;
+  kill(): Promise<void>;
+  /** Whether it has ended. */
+  readonly isDead: boolean;
+}
+
+export async function startStorageProcess(dataDir: string): Promise<StorageProcess> {
+  const emulatorFile = (file: string): string =>
+    JSON.stringify(new URL(`../../emulator/storage/${file}`, import.meta.url).href);
+  const program = `
+    import { DataWriter, Persistence } from ${emulatorFile("persistence.ts")};
+    import { startStorageServer } from ${JSON.stringify(import.meta.url)};
+    const steps = [
+      [DataWriter.prototype, ["write"]],
+      [Persistence.prototype, ["writeDocument", "removeDocument", "createData", "linkData", "concatenateData", "removeData"]],
+    ];
+    let left = Infinity;
+    for (const [prototype, names] of steps) {
+      for (const name of names) {
+        const original = prototype[name];
+        prototype[name] = function (...args) {
+          if (--left === 0) process.kill(process.pid, "SIGKILL");
+          return original.apply(this, args);
+        };
+      }
+    }
+    process.on("message", (step) => {
+      left = step;
+      process.send("armed");
+    });
+    console.log((await startStorageServer(${JSON.stringify(dataDir)})).url);`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
+    env: { ...process.env, NODE_OPTIONS: "" },
+  });
+  const ended = once(child, "exit");
+  const [line] = await once(createInterface({ input: child.stdout! }), "line");
+  return {
+    url: String(line),
+    killBefore: async (step) => {
+      child.send(step);
+      await once(child, "message");
+    },
+    kill: async () => {
+      child.kill("SIGKILL");
+      await ended;
+    },
+    get isDead() {
+      return child.exitCode !== null || child.signalCode !== null;
     },
   };
 }
