@@ -154,6 +154,52 @@ describe("@google-cloud/storage against the local Cloud Storage", () => {
     expect(paged).toHaveLength(1);
   });
 
+  it("lists what matches a glob, and folders that are objects too", async () => {
+    for (const name of ["a.mar", "b/c.mar", "b/"]) await bucket.file(`glob/${name}`).save("x");
+
+    const [matched] = await bucket.getFiles({ matchGlob: "glob/*.mar" });
+    const [top] = await bucket.getFiles({
+      prefix: "glob/",
+      delimiter: "/",
+      includeTrailingDelimiter: true,
+      autoPaginate: false,
+    });
+
+    expect(matched.map(({ name }) => name)).toEqual(["glob/a.mar"]);
+    expect(top.map(({ name }) => name)).toEqual(["glob/a.mar", "glob/b/"]);
+  });
+
+  it("moves a file in one step", async () => {
+    const file = bucket.file("moved/before.txt");
+    await file.save("content");
+
+    await file.moveFileAtomic("moved/after.txt");
+
+    expect(await file.exists()).toEqual([false]);
+    expect((await bucket.file("moved/after.txt").download())[0].toString()).toBe("content");
+  });
+
+  it("keeps a file under a hold", async () => {
+    const file = bucket.file("held.txt");
+    await file.save("content");
+    await file.setMetadata({ temporaryHold: true });
+
+    await expect(file.delete()).rejects.toMatchObject({ code: 403 });
+  });
+
+  it("reads and changes a bucket's policy", async () => {
+    const [policy] = await bucket.iam.getPolicy();
+    policy.bindings.push({ role: "roles/storage.objectViewer", members: ["user:a@example.com"] });
+
+    const [changed] = await bucket.iam.setPolicy(policy);
+
+    expect(changed.etag).not.toBe(policy.etag);
+    await expect(bucket.iam.setPolicy(policy)).rejects.toMatchObject({ code: 412 });
+    expect((await bucket.iam.testPermissions("storage.objects.get"))[0]).toEqual({
+      "storage.objects.get": true,
+    });
+  });
+
   it("changes metadata, copies and deletes a file", async () => {
     const file = bucket.file("before.txt");
     await file.save("content", { metadata: { metadata: { kept: "yes", dropped: "yes" } } });

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
 import {
   makeFolder,
@@ -21,13 +21,13 @@ let state: string;
 let server: StorageProcess;
 const { call, save, at } = storageCaller(() => server.url, "killed");
 
-beforeAll(async () => {
+beforeEach(async () => {
   folder = await makeFolder();
   state = join(folder.path, "state");
   server = await startStorageProcess(state);
 });
 
-afterAll(async () => {
+afterEach(async () => {
   await server.kill();
   await folder.remove();
 });
