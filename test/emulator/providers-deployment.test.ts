@@ -153,7 +153,7 @@ describe("a ModelDeployment that stands", () => {
     expect(error.message).toContain(
       `The deployment of "${ALIASES.broken}" to endpoint "${ENDPOINT}" failed: `,
     );
-    expect(error.message).toContain("the light handler was told to fail at load");
+    expect(error.message).toContain("the light server was told to end");
     expect(error).not.toHaveProperty("properties");
     expect(await scene.endpoint()).toEqual({
       displayNames: [NAME],

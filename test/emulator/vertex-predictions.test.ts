@@ -110,6 +110,72 @@ describe("StreamRawPredict", () => {
   });
 });
 
+describe("limits", () => {
+  const SHARED_BYTES = 1_500_000;
+  const DEDICATED_BYTES = 10_000_000;
+  const EMPTY_BODY_BYTES = JSON.stringify({ instances: [""] }).length;
+
+  beforeAll(async () => {
+    await cloud.uploaded({ modelId: "echo" });
+    const dedicatedEndpointEnabled = true;
+    const clientConnectionConfig = { inferenceTimeout: "0.2s" };
+    await cloud.endpoint("600");
+    await cloud.endpoint("700", { dedicatedEndpointEnabled });
+    await cloud.endpoint("800", { dedicatedEndpointEnabled, clientConnectionConfig });
+    for (const [endpoint, model] of Object.entries({ 600: "echo", 700: "echo", 800: "slow" })) {
+      await cloud.deployed({ endpoint, model, trafficSplit: { 0: 100 } });
+    }
+  });
+
+  /** Sends one instance that makes a request of so many bytes, to the host that serves the endpoint. */
+  async function predict(endpoint: string, bytes: number): Promise<{ code: number; text: string }> {
+    const { body } = await cloud.call("GET", `endpoints/${endpoint}`);
+    const dns = body["dedicatedEndpointDns"] as string | undefined;
+    const url = `${cloud.emulator.address.rest}/v1/${PARENT}/endpoints/${endpoint}:predict`;
+    const instance = "x".repeat(Math.max(0, bytes - EMPTY_BODY_BYTES));
+    return new Promise((resolve, reject) => {
+      const headers = dns === undefined ? {} : { host: dns };
+      const outgoing = request(url, { method: "POST", headers }, (response) => {
+        let text = "";
+        response.on("data", (chunk: Buffer) => (text += chunk.toString()));
+        response.on("end", () => resolve({ code: response.statusCode ?? 0, text }));
+      });
+      outgoing.on("error", reject);
+      outgoing.end(JSON.stringify({ instances: [instance] }));
+    });
+  }
+
+  it("let 1.4 MB through a shared endpoint and 9.9 MB through a dedicated one", async () => {
+    expect((await predict("600", 1_400_000)).code).toBe(200);
+    expect((await predict("700", 9_900_000)).code).toBe(200);
+  });
+
+  it.each([
+    ["a shared", "600", SHARED_BYTES],
+    ["a dedicated", "700", DEDICATED_BYTES],
+  ])("refuse a request above those of %s endpoint", async (_what, endpoint, limit) => {
+    const { code, text } = await predict(endpoint, limit + 1);
+
+    expect(code).toBe(400);
+    expect(text).toContain(`Request payload size exceeds the limit: ${limit} bytes`);
+  });
+
+  it("refuse an answer above that of a shared endpoint", async () => {
+    // The answer's frame, {"predictions": [""]}, is longer than the request's.
+    const { code, text } = await predict("600", SHARED_BYTES);
+
+    expect(code).toBe(400);
+    expect(text).toContain(`Response payload size exceeds the limit: ${SHARED_BYTES} bytes`);
+  });
+
+  it("end a prediction after a dedicated endpoint's own inference timeout", async () => {
+    const { code, text } = await predict("800", 100);
+
+    expect(code).toBe(504);
+    expect(text).toContain("within 0.2 s");
+  });
+});
+
 describe("a server that is killed", () => {
   it("answers UNAVAILABLE and comes back", async () => {
     await control(cloud.emulator.address, "POST", "faults", { method: "Predict", kill: true });
