@@ -47,7 +47,7 @@ VERTEX_CONFORMANCE_REGION is the region (default us-central1). The last line is 
 /** What --deploy starts on a real project; test/conformance names the same machines. */
 const BILLED_MACHINES = [
   "one n1-standard-8 with one NVIDIA_TESLA_T4",
-  "four n1-standard-2, seldom more than two at once",
+  "up to six n1-standard-2, seldom more than two at once",
 ];
 
 async function main(args: readonly string[]): Promise<number> {
