@@ -19,7 +19,7 @@ Usage: node emulator/main.ts [options]
   --help            print this
 
 When ready it prints one line of JSON, {"rest","grpc","pid","data"}, writes the same to DIR/address.json and runs until
-SIGTERM or Ctrl-C.
+SIGTERM or Ctrl-C. Open the REST address in a browser to see all that it holds. emulator/README.md lists what it serves.
 `;
 
 /** A wrong option. The message is for a person. */
@@ -91,7 +91,9 @@ async function main(): Promise<void> {
   }
   process.stdout.write(`${JSON.stringify(emulator.address)}\n`);
   if (settings.quiet) return;
-  process.stderr.write(`Vertex AI and Cloud Storage are served locally. Ctrl-C stops them.\n`);
+  process.stderr.write(
+    `Vertex AI and Cloud Storage are served locally. ${emulator.address.rest}/ shows what they hold; Ctrl-C stops them.\n`,
+  );
 }
 
 try {
