@@ -1,6 +1,5 @@
 """The demo model's training: its pictures, captions and tokenizer, and runs that are cut off."""
 
-# mypy: disable-error-code="import-not-found"
 from __future__ import annotations
 
 import sys

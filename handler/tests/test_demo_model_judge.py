@@ -3,7 +3,6 @@
 They are drawn here by Pillow, not by the code that the judge compares them with.
 """
 
-# mypy: disable-error-code="import-not-found"
 from __future__ import annotations
 
 import io
