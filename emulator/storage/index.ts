@@ -34,8 +34,6 @@ export interface StorageOptions {
 export interface ObjectStore {
   /** Live objects whose names begin with `prefix`, by name; throws ApiError NOT_FOUND for an unknown bucket. */
   listObjects(bucket: string, prefix: string): ObjectRecord[];
-  /** Copies an object's content into a file; throws ApiError NOT_FOUND where there is no such object. */
-  copyObjectTo(bucket: string, name: string, targetFile: string): Promise<void>;
   /**
    * Puts an object's content at `targetFile`, which must not exist, as a hard link where the file system can: the file
    * must not be written to. Throws ApiError NOT_FOUND where there is no such object.
@@ -95,7 +93,6 @@ export async function createStorage(options: StorageOptions): Promise<Storage> {
     handle: (req, res, url) => edge.handle(req, res, url),
     objects: {
       listObjects: (bucket, prefix) => objects.listObjects(bucket, prefix),
-      copyObjectTo: (bucket, name, file) => objects.copyObjectTo(bucket, name, file),
       linkObjectTo: (bucket, name, file) => objects.linkObjectTo(bucket, name, file),
       copyFolder: (source, target) => managed.copyFolder(source, target),
       removeFolder: (folder) => managed.removeFolder(folder),

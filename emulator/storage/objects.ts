@@ -119,11 +119,6 @@ export class Objects {
     return { record, content: await this.#persistence.openData(record.dataId) };
   }
 
-  /** Copies the content of a live object into a file of the caller's. */
-  async copyObjectTo(bucket: string, name: string, targetFile: string): Promise<void> {
-    await this.#persistence.copyDataTo(this.get({ bucket, name }).dataId, targetFile);
-  }
-
   /** Puts the content of a live object at `targetFile`; see ObjectStore. */
   async linkObjectTo(bucket: string, name: string, targetFile: string): Promise<void> {
     await this.#locks.run(bucket, () =>

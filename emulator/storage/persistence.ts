@@ -130,10 +130,6 @@ export class Persistence {
     }
   }
 
-  async copyDataTo(id: string, targetFile: string): Promise<void> {
-    await copyFile(this.#path(DATA, id), targetFile, constants.COPYFILE_FICLONE);
-  }
-
   /** Puts the content at `targetFile`, which must not exist: as a hard link, or a copy where the file system has none. */
   async linkDataTo(id: string, targetFile: string): Promise<void> {
     try {

@@ -278,13 +278,13 @@ describe("objects of the local Cloud Storage", () => {
     });
   });
 
-  it("gives other parts of the cloud lists and copies of objects", async () => {
+  it("gives other parts of the cloud lists of objects and their content as files", async () => {
     await save("archives/model.mar");
     await save("other");
     const target = join(folder.path, "model.mar");
 
     const found = server.storage.objects.listObjects("objects", "archives/");
-    await server.storage.objects.copyObjectTo("objects", "archives/model.mar", target);
+    await server.storage.objects.linkObjectTo("objects", "archives/model.mar", target);
 
     expect(found).toMatchObject([{ bucket: "objects", name: "archives/model.mar", size: 7 }]);
     expect(await readFile(target, "utf8")).toBe("content");
