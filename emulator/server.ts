@@ -19,6 +19,7 @@ import { ServerPool } from "./runtime/server-pool.ts";
 import type { ServerRuntime } from "./runtime/server-runtime.ts";
 import { describeState } from "./state.ts";
 import { createStorage } from "./storage/index.ts";
+import { removeUnusedArtifacts } from "./vertex/artifacts.ts";
 import { Cloud } from "./vertex/cloud.ts";
 import { toServerSpec } from "./vertex/container.ts";
 import { VertexGrpc } from "./vertex/grpc.ts";
@@ -120,9 +121,8 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
       await servers.stopAll();
       await storage.reset();
       cloud.clear();
-      for (const part of ["containers", "vertex/artifacts"]) {
-        rmSync(join(folder.path, part), { recursive: true, force: true });
-      }
+      await removeUnusedArtifacts(cloud);
+      rmSync(join(folder.path, "containers"), { recursive: true, force: true });
       requests.clear();
     },
   };
@@ -148,6 +148,7 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
   http.requestTimeout = 0;
   const grpc = new VertexGrpc(methods, around);
   failInterrupted(cloud);
+  await removeUnusedArtifacts(cloud);
   const port = await listen(http, options.port ?? DEFAULT_PORT, host);
   const grpcPort = await listenGrpc(grpc, options.grpcPort ?? DEFAULT_GRPC_PORT, host).catch(
     async (error: unknown) => {

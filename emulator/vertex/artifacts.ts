@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { readdirSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ApiError } from "../errors.ts";
@@ -98,6 +99,27 @@ export async function removeArtifacts(cloud: Cloud, folder: string): Promise<voi
   if (folder === "") return;
   await cloud.objects.removeFolder(managedFolder(folder));
   await rm(join(cloud.artifactsDir, folder), { recursive: true, force: true });
+}
+
+/** After a crash: removes copies whose version was never recorded. */
+export async function removeUnusedArtifacts(cloud: Cloud): Promise<void> {
+  const versions = cloud.models.list().flatMap((model) => model.versions);
+  const used = new Set(versions.map((version) => version.artifactFolder));
+  const present = new Set([...managedFolders(cloud), ...readdirSync(cloud.artifactsDir)]);
+  for (const folder of present) {
+    if (!used.has(folder)) await removeArtifacts(cloud, folder);
+  }
+}
+
+function managedFolders(cloud: Cloud): string[] {
+  try {
+    return cloud.objects
+      .listObjects(MANAGED_BUCKET, "")
+      .map(({ name }) => name.slice(0, name.indexOf("/")));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === "NOT_FOUND") return [];
+    throw error;
+  }
 }
 
 /** Where AIP_STORAGE_URI points: a folder in a bucket that Google owns. */

@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { Faults } from "../faults.ts";
@@ -65,6 +66,7 @@ export class Cloud {
     this.models = new RecordFolder(join(options.dataDir, "vertex", "models"));
     this.endpoints = new RecordFolder(join(options.dataDir, "vertex", "endpoints"));
     this.artifactsDir = join(options.dataDir, "vertex", "artifacts");
+    mkdirSync(this.artifactsDir, { recursive: true });
     this.operations = new Operations({
       folder: join(options.dataDir, "vertex", "operations"),
       clock: options.clock,

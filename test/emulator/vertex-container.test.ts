@@ -1,3 +1,5 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { putObject } from "../support/bucket.ts";
 import { startLightCloud } from "../support/light-cloud.ts";
@@ -20,6 +22,12 @@ async function environmentOf(model: string): Promise<Record<string, string>> {
   const { body } = await cloud.call("POST", "endpoints/100:predict", { instances: [1] });
   await cloud.operation("POST", "endpoints/100:undeployModel", { deployedModelId: "7" });
   return (body["predictions"] as Record<string, string>[])[0] ?? {};
+}
+
+async function managedObjects(prefix: string): Promise<unknown[]> {
+  const bucket = `${cloud.emulator.address.rest}/storage/v1/b/caip-tenant-local`;
+  const listed = (await (await fetch(`${bucket}/o?prefix=${prefix}`)).json()) as { items?: [] };
+  return listed.items ?? [];
 }
 
 describe("a container", () => {
@@ -89,9 +97,20 @@ describe("a container", () => {
     await cloud.operation("DELETE", "models/gone");
 
     const prefix = env["AIP_STORAGE_URI"]?.replace("gs://caip-tenant-local/", "") ?? "";
-    const listed = await fetch(
-      `${cloud.emulator.address.rest}/storage/v1/b/caip-tenant-local/o?prefix=${prefix}`,
-    );
-    expect(((await listed.json()) as { items?: unknown[] }).items ?? []).toEqual([]);
+    expect(prefix).not.toBe("");
+    expect(await managedObjects(prefix)).toEqual([]);
+  });
+
+  it("leaves no copy behind when the emulator was killed before the version was recorded", async () => {
+    await cloud.uploaded({ modelId: "lost" });
+    const before = await managedObjects("");
+    const records = join(cloud.emulator.address.data, "vertex", "models");
+    const [record = ""] = readdirSync(records).filter((name) => name.includes("lost"));
+
+    // The copy is made first and the record after it: without the record it is as if killed between the two.
+    rmSync(join(records, record));
+    await cloud.emulator.restart();
+
+    expect(await managedObjects("")).toHaveLength(before.length - 1);
   });
 });
