@@ -5,7 +5,7 @@ export interface Call {
   /** What it acts on: a resource name or "b/BUCKET/o/OBJECT". */
   readonly resource: string;
   /** Transport and client as the client names itself, e.g. "grpc gl-node/24.9.0". */
-  readonly caller?: string;
+  readonly caller: string;
   /** Drops the caller's connection without an answer. */
   readonly reset: () => void;
 }

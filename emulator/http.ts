@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ApiError } from "./errors.ts";
 
+const LONGEST_AGENT = 120;
+
 /** Reads a whole body. Throws INVALID_ARGUMENT above the limit (bytes). */
 export async function readBody(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -16,6 +18,12 @@ export async function readBody(req: IncomingMessage, limitBytes: number): Promis
     );
   }
   return Buffer.concat(chunks);
+}
+
+/** Transport and client of a REST call, as the client names itself; for the request log. */
+export function callerOf(req: IncomingMessage): string {
+  const agent = req.headers["x-goog-api-client"] ?? req.headers["user-agent"] ?? "";
+  return `rest ${String(agent).slice(0, LONGEST_AGENT)}`.trimEnd();
 }
 
 /** Throws INVALID_ARGUMENT. An empty body reads as {}. */

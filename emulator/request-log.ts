@@ -50,7 +50,7 @@ export class RequestLog {
         method: call.method,
         resource: call.resource,
         status,
-        caller: call.caller ?? "rest",
+        caller: call.caller,
         durationMs: Math.round(performance.now() - startedMs),
       });
       if (this.#requests.length > KEPT) this.#requests.shift();

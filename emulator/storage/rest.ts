@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Around, Call } from "../calls.ts";
 import { ApiError } from "../errors.ts";
+import { callerOf } from "../http.ts";
 import { isBucketName } from "./bucket-fields.ts";
 import { notServed, reasonOf } from "./errors.ts";
 import { type Answer, bodyOf, discard, type Exchange, send } from "./http.ts";
@@ -70,6 +71,7 @@ export class RestEdge {
     const call: Call = {
       method: route.name,
       resource: (route.resource ?? (({ params }: Exchange) => resourceFrom(params)))(exchange),
+      caller: callerOf(req),
       reset: () => req.socket.destroy(),
     };
     let made: Answer | undefined;

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type protobuf from "protobufjs";
 import type { Around } from "../calls.ts";
 import { ApiError } from "../errors.ts";
-import { readBody, sendError, sendJson } from "../http.ts";
+import { callerOf, readBody, sendError, sendJson } from "../http.ts";
 import { toJson } from "./codec.ts";
 import type { Document } from "./codec.ts";
 import { root } from "./descriptors.ts";
@@ -60,7 +60,7 @@ export class VertexRest {
         allDeploymentStates,
         setHeader: (name, value) => res.setHeader(name, value),
       },
-      caller: `rest ${callerOf(req)}`,
+      caller: callerOf(req),
       reset: () => req.socket.resetAndDestroy(),
       send: (part) => writeHttpBody(res, toJson(part, false)),
     });
@@ -134,9 +134,4 @@ function goneSignal(res: ServerResponse): AbortSignal {
     if (!res.writableFinished) gone.abort();
   });
   return gone.signal;
-}
-
-function callerOf(req: IncomingMessage): string {
-  const agent = req.headers["x-goog-api-client"] ?? req.headers["user-agent"] ?? "";
-  return String(agent).slice(0, 120);
 }

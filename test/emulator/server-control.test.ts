@@ -278,6 +278,16 @@ describe("the request log", () => {
       ],
     });
   });
+
+  it("names the client of Cloud Storage too", async () => {
+    await fetch(`${base}/storage/v1/b?project=local-project`, {
+      headers: { "user-agent": "a client of 2026" },
+    });
+
+    expect(await control(emulator.address, "GET", "requests")).toMatchObject({
+      requests: [{ method: "storage.buckets.list", caller: "rest a client of 2026" }],
+    });
+  });
 });
 
 describe("a web page in this machine's browser", () => {
