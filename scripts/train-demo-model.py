@@ -54,6 +54,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         f'(default: "{CACHE}/demo-model-" and the digest of the recipe)',
     )
     training.add_argument("--out", type=Path, default=MODEL, help="folder to write the pipeline to")
+    training.add_argument(
+        "--until", type=int, metavar="STEP", help="end the UNet's training early, after this step"
+    )
     scoring = commands.add_parser(
         "score", help="draw a fixed set of prompts and judge the pictures"
     )
@@ -72,7 +75,7 @@ def train(arguments: argparse.Namespace) -> int:
     work: Path = arguments.work or CACHE / f"demo-model-{recipe.digest()}"
     try:
         with only_run(CACHE / "demo-model.pid"):
-            size = train_all(work, recipe, arguments.out)
+            size = train_all(work, recipe, arguments.out, arguments.until)
     except AlreadyTrainingError as error:
         print(error, file=sys.stderr)
         return 1

@@ -87,15 +87,27 @@ def test_normalised_latents_keep_the_picture() -> None:
 def test_a_run_that_is_cut_off_ends_with_the_weights_of_one_that_is_not(tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
 
-    expected = run_stage(whole, stop_before=None)
+    expected = run_stage(whole)
     with pytest.raises(KeyboardInterrupt):
         run_stage(cut, stop_before=7)
-    resumed = run_stage(cut, stop_before=None)
+    resumed = run_stage(cut)
 
     assert torch.equal(resumed, expected)
 
 
-def run_stage(folder: Path, stop_before: int | None) -> torch.Tensor:
+def test_a_run_that_is_ended_early_goes_on_later(tmp_path: Path) -> None:
+    expected = run_stage(tmp_path / "whole")
+
+    early = run_stage(tmp_path / "early", until=6)
+    later = run_stage(tmp_path / "early")
+
+    assert not torch.equal(early, expected)
+    assert torch.equal(later, expected)
+
+
+def run_stage(
+    folder: Path, stop_before: int | None = None, until: int | None = None
+) -> torch.Tensor:
     """Ten steps of a small stage that saves itself after every fifth."""
     folder.mkdir(exist_ok=True)
     torch.manual_seed(1)
@@ -112,8 +124,8 @@ def run_stage(folder: Path, stop_before: int | None) -> torch.Tensor:
         optimizer.step()
         return float(loss)
 
-    stage.run(take_step, checkpoint_steps=5)
-    return model.weight.detach()
+    stage.run(take_step, checkpoint_steps=5, until=until)
+    return model.weight.detach().clone()
 
 
 def test_a_second_run_at_once_is_refused(tmp_path: Path) -> None:

@@ -52,25 +52,28 @@ class Stage:
         take_step: Callable[[int], float],
         on_checkpoint: Callable[[int], None] = lambda step: None,
         checkpoint_steps: int | None = None,
+        until: int | None = None,
     ) -> None:
         """Take the steps that are left. `take_step` gets a step's number and gives its loss.
 
-        `on_checkpoint` runs after every `checkpoint_steps` and after the last step.
+        `on_checkpoint` runs after every `checkpoint_steps` and after the last step, which is
+        `until` where that comes first.
         """
+        last = self.steps if until is None else min(until, self.steps)
         saved = time.monotonic()
         started, first, losses = saved, self.step, list[float]()
-        while self.step < self.steps:
+        while self.step < last:
             loss = take_step(self.step)
             if not math.isfinite(loss):
                 raise FloatingPointError(f'The loss of stage "{self.name}" became {loss}.')
             losses.append(loss)
             self.step += 1
-            if self.step % LOG_STEPS == 0 or self.step == self.steps:
+            if self.step % LOG_STEPS == 0 or self.step == last:
                 pace = (time.monotonic() - started) / (self.step - first)
                 loss = sum(losses) / len(losses)
                 note(self._folder, self.name, self.step, loss=round(loss, 5), pace=round(pace, 4))
                 losses.clear()
-            due = self.step == self.steps
+            due = self.step == last
             due = due or (checkpoint_steps is not None and self.step % checkpoint_steps == 0)
             if due or time.monotonic() - saved > CHECKPOINT_SECONDS:
                 self.save()

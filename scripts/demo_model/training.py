@@ -30,10 +30,11 @@ class AlreadyTrainingError(RuntimeError):
     """Another process holds the run."""
 
 
-def train(folder: Path, recipe: Recipe, out: Path) -> int:
+def train(folder: Path, recipe: Recipe, out: Path, until: int | None = None) -> int:
     """Do what is left of the run in `folder`, then write the pipeline to `out`.
 
-    Returns the size of the pipeline in bytes. Raises AlreadyTrainingError.
+    `until` ends the UNet's training after that step instead of its last one. Returns the size of
+    the pipeline in bytes. Raises AlreadyTrainingError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = make_tokenizer(folder / "tokenizer", known_words())
@@ -51,7 +52,7 @@ def train(folder: Path, recipe: Recipe, out: Path) -> int:
         values = score(pipeline, tasks).summary()
         note(folder, "score", step, **values, seconds=round(time.monotonic() - started, 1))
 
-    unet = train_unet(folder, recipe, latents, captions, check, SCORE_STEPS)
+    unet = train_unet(folder, recipe, latents, captions, check, SCORE_STEPS, until)
     return save_half(assemble(vae, encoder, tokenizer, unet), out)
 
 

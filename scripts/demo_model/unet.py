@@ -91,10 +91,12 @@ def train_unet(
     captions: CaptionStates,
     on_checkpoint: Callable[[int, UNet2DConditionModel], None],
     checkpoint_steps: int,
+    until: int | None,
 ) -> UNet2DConditionModel:
     """Train the UNet, or load it where that is done. Returns the running average of its weights.
 
-    `on_checkpoint` gets the step and the average every `checkpoint_steps` and at the end.
+    `on_checkpoint` gets the step and the average every `checkpoint_steps` and at the end. `until`
+    ends the run early, on the same course: a later run goes on from there.
     """
     steps, rate = recipe.unet_steps, recipe.unet_rate
     seed = recipe.seed + 2
@@ -131,5 +133,5 @@ def train_unet(
         follow(average, unet, recipe.unet_average, step)
         return float(loss)
 
-    stage.run(take_step, lambda step: on_checkpoint(step, average), checkpoint_steps)
+    stage.run(take_step, lambda step: on_checkpoint(step, average), checkpoint_steps, until)
     return average
