@@ -17,7 +17,7 @@ uploads and downloads against a copy of the same file, predictions against the s
 compared runs in turns in the same minutes, so the ratios hold on a busy machine too; rates are this machine's.
 
   --only PART  control-plane, storage or predict (default: all three, about 6 minutes)
-  --size SIZE  of the file that is uploaded and downloaded (default 1GiB); the disk holds it three times
+  --size SIZE  of the file that is uploaded and downloaded (default 1GiB); the disk holds it up to four times
 ${COMMON_HELP}
 `;
 

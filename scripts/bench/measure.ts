@@ -63,8 +63,8 @@ export function ratioOf(a: readonly number[], b: readonly number[]): Spread {
 }
 
 /**
- * Runs all contestants once a round, each round beginning with the next one, and returns what each measured, by its
- * name and in the order of rounds.
+ * Runs all contestants once a round, every other round in the reverse order, so that none always comes first. Returns
+ * what each measured, by its name and in the order of rounds.
  */
 export async function interleave<T>(
   contestants: readonly Contestant<T>[],
@@ -72,8 +72,8 @@ export async function interleave<T>(
 ): Promise<ReadonlyMap<string, readonly T[]>> {
   const results = new Map(contestants.map(({ name }) => [name, [] as T[]]));
   for (let round = 0; round <= rounds; round += 1) {
-    const start = round % contestants.length;
-    for (const { name, run } of [...contestants.slice(start), ...contestants.slice(0, start)]) {
+    const order = round % 2 === 0 ? contestants : contestants.toReversed();
+    for (const { name, run } of order) {
       signal.throwIfAborted();
       onProgress?.(`${name}, ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}`);
       const result = await run();

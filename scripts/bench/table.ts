@@ -21,13 +21,14 @@ export function formatTable<Row>(rows: readonly Row[], columns: readonly Column<
   return lines.map((line) => line.trimEnd()).join("\n");
 }
 
-/** Three digits that say something: "0.412", "4.12", "41.2", "412", "4120". */
+/** Three digits that say something, and no more than three behind the point: "0.041", "4.12", "41.2", "412", "4120". */
 export function formatNumber(value: number): string {
-  const whole = Math.max(1, Math.floor(Math.log10(Math.abs(value) || 1)) + 1);
-  return value.toFixed(Math.max(0, 3 - whole));
+  const size = Math.abs(value);
+  const decimals = [100, 10, 1].filter((limit) => size < limit).length;
+  return value.toFixed(decimals);
 }
 
-/** "0.85x (0.80-0.91)": the median of a ratio, and its lowest and highest round. */
+/** "0.850x (0.802-0.911)": the median of a ratio, and its lowest and highest round. */
 export function formatRatio({ median, low, high }: Spread): string {
   return `${formatNumber(median)}x (${formatNumber(low)}-${formatNumber(high)})`;
 }
