@@ -47,11 +47,9 @@ export interface StorageOptions {
 }
 
 const COPY = "copy of the file";
-const CURL_UP = "up: curl --data-binary";
+const CURL_UP = "up: curl";
 const CURL_DOWN = "down: curl";
 const BUCKET = "bench";
-/** curl reads what it posts into memory first, and less than this. */
-const CURL_LIMIT_BYTES = 2 ** 31;
 const BLOCK_BYTES = 2 ** 20;
 const CURL = ["--silent", "--show-error", "--fail"];
 /** Google's client listens to one stream more often than the ten times from which Node warns. */
@@ -77,7 +75,7 @@ export async function measureStorage(
     await forgetPeakMemory(subject.pid);
     const contestants = [
       ...floors(file, join(folder, "copy")),
-      ...uploads(bucket, subject.address, file, sizeBytes, hasCurl && sizeBytes < CURL_LIMIT_BYTES),
+      ...uploads(bucket, subject.address, file, sizeBytes, hasCurl),
       ...downloads(bucket, subject.address, join(folder, "down"), hasCurl),
     ];
     const results = await interleave(contestants, {
@@ -179,7 +177,9 @@ function uploads(
   const post = (object: string) =>
     requireCommand("curl", [
       ...[...CURL, "--output", "/dev/null"],
-      ...["--header", "content-type: application/octet-stream", "--data-binary", `@${file}`],
+      // It streams the file: --data-binary reads all of it first, and refuses 1 GiB.
+      ...["--header", "content-type: application/octet-stream", "--upload-file", file],
+      ...["--request", "POST"],
       `${address.rest}/upload/storage/v1/b/${BUCKET}/o?uploadType=media&name=${object}`,
     ]);
   return [
