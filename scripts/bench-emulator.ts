@@ -16,7 +16,7 @@ Measures a local Vertex AI of its own: calls of the control plane against a bare
 uploads and downloads against a copy of the same file, predictions against the same TorchServe asked directly. What is
 compared runs in turns in the same minutes, so the ratios hold on a busy machine too; rates are this machine's.
 
-  --only PART  control-plane, storage or predict (default: all three, about 6 minutes)
+  --only PART  control-plane, storage or predict (default: all three, 5 to 15 minutes)
   --size SIZE  of the file that is uploaded and downloaded (default 1GiB); the disk holds it up to four times
 ${COMMON_HELP}
 `;
