@@ -100,7 +100,10 @@ export class Operations {
 
   /** Refuses with FAILED_PRECONDITION while another operation works on the resource. */
   checkIdle(target: string): void {
-    const other = this.#records.list().find((one) => !one.done && one.target === target);
+    // The recorded ones soon are thousands, of which few run.
+    const other = [...this.#running.keys()]
+      .map((name) => this.#records.get(name))
+      .find((one) => one !== undefined && !one.done && one.target === target);
     if (other === undefined) return;
     throw new ApiError(
       "FAILED_PRECONDITION",
