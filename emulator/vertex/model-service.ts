@@ -7,7 +7,6 @@ import type { ListRequest } from "./listing.ts";
 import {
   checkEtag,
   DEFAULT_ALIAS,
-  etagOf,
   findDeployments,
   findVersion,
   getModel,
@@ -111,7 +110,8 @@ export async function updateModel(
       `Field "${foreign}" can't be updated by the name "${given.name}": model fields are updated by the model's name, version fields by "MODEL@VERSION", not both in one call.`,
     );
   }
-  checkEtag(given.etag, etagOf([model, version]), `Model "${given.name}"`);
+  const present = toModelDocument(cloud, model, version, ofVersion);
+  checkEtag(given.etag, present["etag"] as string, `Model "${given.name}"`);
   if (paths.includes("labels")) checkLabels(given.labels);
   const now = cloud.now();
   const updated = ofVersion
@@ -226,6 +226,28 @@ export async function deleteModelVersion(
       `"${request.name}" must name a version, "MODEL@VERSION".`,
     );
   }
+  checkVersionDeletable(cloud, model, version);
+  cloud.operations.checkIdle(model.name);
+  return cloud.operations.start({
+    call,
+    method: "ModelService.DeleteModelVersion",
+    under: model.name,
+    metadataType: "DeleteOperationMetadata",
+    responseType: "google.protobuf.Empty",
+    run: async (progress) => {
+      await progress.stage("");
+      const present = getModel(cloud, model.name);
+      // It may have been deployed, or made the default, since the call.
+      checkVersionDeletable(cloud, present, findVersion(present, version.versionId));
+      const versions = present.versions.filter((one) => one.versionId !== version.versionId);
+      cloud.models.put({ ...present, versions, updateTime: cloud.now() });
+      await removeArtifacts(cloud, version.artifactFolder);
+      return {};
+    },
+  });
+}
+
+function checkVersionDeletable(cloud: Cloud, model: ModelRecord, version: VersionRecord): void {
   if (model.versions.length === 1) {
     throw new ApiError(
       "FAILED_PRECONDITION",
@@ -239,23 +261,6 @@ export async function deleteModelVersion(
     );
   }
   checkNotDeployed(cloud, model.name, version.versionId);
-  cloud.operations.checkIdle(model.name);
-  return cloud.operations.start({
-    call,
-    method: "ModelService.DeleteModelVersion",
-    under: model.name,
-    metadataType: "DeleteOperationMetadata",
-    responseType: "google.protobuf.Empty",
-    run: async (progress) => {
-      await progress.stage("");
-      checkNotDeployed(cloud, model.name, version.versionId);
-      const present = getModel(cloud, model.name);
-      const versions = present.versions.filter((one) => one.versionId !== version.versionId);
-      cloud.models.put({ ...present, versions, updateTime: cloud.now() });
-      await removeArtifacts(cloud, version.artifactFolder);
-      return {};
-    },
-  });
 }
 
 function checkNotDeployed(cloud: Cloud, name: string, versionId?: string): void {

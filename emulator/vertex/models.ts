@@ -92,7 +92,12 @@ export function toModelDocument(
       .filter(({ endpoint, deployed }) => endpoint.deployed.includes(deployed))
       .map(({ endpoint, deployed }) => ({ endpoint: endpoint.name, deployedModelId: deployed.id })),
   };
-  return { ...document, etag: etagOf([model, version]) };
+  return { ...document, etag: modelEtag(document, model) };
+}
+
+/** Of what belongs to the model itself: by whichever of its names, wherever it is deployed, whatever its other versions are. */
+function modelEtag(document: Document, model: ModelRecord): string {
+  return etagOf({ ...document, name: model.name, deployedModels: [] });
 }
 
 /** Changes whenever the record does. */

@@ -24,8 +24,11 @@ export async function mutateDeployedModel(
   const given = request.deployedModel ?? {};
   const deployed = getDeployed(endpoint, given.id);
   const mutated = mutate(deployed, given, request.updateMask);
-  const others = deployedInRegion(cloud, endpoint).filter((one) => one !== deployed.document);
-  cloud.quotas.check(regionOf(endpoint), others, mutated);
+  const checkQuota = (): void => {
+    const others = deployedInRegion(cloud, endpoint).filter((one) => one !== deployed.document);
+    cloud.quotas.check(regionOf(endpoint), others, mutated);
+  };
+  checkQuota();
   cloud.operations.checkIdle(endpoint.name);
   return cloud.operations.start({
     call,
@@ -35,6 +38,8 @@ export async function mutateDeployedModel(
     responseType: "MutateDeployedModelResponse",
     run: async (progress) => {
       await progress.stage("");
+      // Others may have taken the quota since the call.
+      checkQuota();
       const document = { ...mutated, status: statusOf(cloud, mutated.dedicatedResources) };
       const present = getEndpoint(cloud, endpoint.name);
       cloud.endpoints.put({

@@ -16,8 +16,7 @@ export async function undeployModel(
 ): Promise<Document> {
   const endpoint = getEndpoint(cloud, request.endpoint);
   const deployed = getDeployed(endpoint, request.deployedModelId);
-  const remaining = withoutId(endpoint.deployed, deployed.id);
-  const split = splitAfterUndeploy(endpoint, deployed, remaining, request.trafficSplit);
+  splitAfterUndeploy(endpoint, deployed, request.trafficSplit);
   cloud.operations.checkIdle(endpoint.name);
   return cloud.operations.start({
     call,
@@ -28,6 +27,8 @@ export async function undeployModel(
     run: async (progress) => {
       await progress.stage("");
       const present = getEndpoint(cloud, endpoint.name);
+      // The split may have been changed since the call.
+      const split = splitAfterUndeploy(present, deployed, request.trafficSplit);
       cloud.endpoints.put({
         ...present,
         deployed: withoutId(present.deployed, deployed.id),
@@ -41,12 +42,13 @@ export async function undeployModel(
   });
 }
 
+/** Throws FAILED_PRECONDITION when the model would leave with traffic, INVALID_ARGUMENT on a split that is none. */
 function splitAfterUndeploy(
   endpoint: EndpointRecord,
   deployed: DeployedRecord,
-  remaining: readonly DeployedRecord[],
   given: TrafficSplit | undefined,
 ): TrafficSplit {
+  const remaining = withoutId(endpoint.deployed, deployed.id);
   if (remaining.length === 0) return {};
   const split = isEmptySplit(given) ? endpoint.trafficSplit : (given ?? {});
   if ((split[deployed.id] ?? 0) > 0) {

@@ -55,11 +55,12 @@ export async function uploadModel(
   if (existing === undefined) checkDisplayName(document.displayName, "model.display_name");
   checkLabels(document.labels);
   document.versionAliases?.forEach(checkVersionAlias);
-  const artifactUri = document.artifactUri ?? "";
-  const artifacts =
+  const { artifactUri = "" } = document;
+  const findThem = () =>
     artifactUri === ""
       ? undefined
       : findArtifacts(cloud.objects, artifactUri, container.imageUri ?? "");
+  findThem();
   cloud.operations.checkIdle(name);
   return cloud.operations.start({
     call,
@@ -69,6 +70,8 @@ export async function uploadModel(
     responseType: "UploadModelResponse",
     run: async (progress) => {
       await progress.stage("");
+      // They may have changed since the call.
+      const artifacts = findThem();
       const folder = artifacts === undefined ? "" : await copyArtifacts(cloud, artifacts);
       const version = addVersion(cloud, name, document, container, folder);
       return { model: name, modelVersionId: version.versionId };
@@ -92,7 +95,7 @@ function addVersion(
   const present = cloud.models.get(name);
   const versionId = String((present?.lastVersion ?? 0) + 1);
   const asked = document.versionAliases ?? [];
-  const aliases = present === undefined ? [...new Set([DEFAULT_ALIAS, ...asked])] : asked;
+  const aliases = [...new Set(present === undefined ? [DEFAULT_ALIAS, ...asked] : asked)];
   const version: VersionRecord = {
     versionId,
     aliases,
