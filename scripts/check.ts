@@ -19,7 +19,8 @@ const PYTHON_FOLDERS = [
     folder: "handler",
     also: [
       ...["../scripts/make-tiny-pipeline.py", "../scripts/train-demo-model.py"],
-      ...["../scripts/demo_model", "../emulator/runtime/supervise.py", "../test/fixtures"],
+      ...["../scripts/demo_model", "../scripts/bench", "../emulator/runtime/supervise.py"],
+      ...["../test/conformance/handler", "../test/fixtures"],
     ],
   },
   { folder: "test/conformance/python", also: [] },
