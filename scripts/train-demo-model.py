@@ -20,7 +20,6 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 PROJECT = Path(__file__).resolve().parent.parent
 CACHE = Path.home() / ".cache" / "vertex-diffusion"
 MODEL = PROJECT / "handler" / "demo-model"
-SEEDS = (1, 2, 3, 4)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     torch.set_num_threads(arguments.threads)
     diffusers_logging.set_verbosity_error()
+    diffusers_logging.disable_progress_bar()
     return train(arguments) if arguments.command == "train" else score(arguments)
 
 
@@ -86,7 +86,7 @@ def train(arguments: argparse.Namespace) -> int:
 def score(arguments: argparse.Namespace) -> int:
     """The command "score": status 0 where the model is good enough, 1 where it is not."""
     from demo_model.pipeline import load
-    from demo_model.score import GUIDANCE, PHRASINGS, list_tasks
+    from demo_model.score import GUIDANCE, PHRASINGS, SEEDS, list_tasks
     from demo_model.score import score as score_all
 
     guidance = GUIDANCE if arguments.guidance is None else arguments.guidance

@@ -22,6 +22,7 @@ PHRASINGS = (
     "draw me {a} {colour} {shape}, please",
     "the {shape} is {colour}",
 )
+SEEDS = (1, 2, 3, 4)
 STEPS = 20
 GUIDANCE = 4.0
 BATCH = 24
