@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { request } from "node:http";
 import { readFileSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -106,15 +105,6 @@ async function deployAndWait(id: string, modelId: string, split: Record<string, 
   const operation = await deploy(id, modelId, split);
   const [response] = await operation.promise();
   return response.deployedModel;
-}
-
-async function undeploy(deployedModelId: string, trafficSplit: Record<string, number> = {}) {
-  const [operation] = await clients.endpoints.undeployModel({
-    endpoint: ENDPOINT,
-    deployedModelId,
-    trafficSplit,
-  });
-  await operation.promise();
 }
 
 function predict(instances: readonly unknown[]) {
@@ -281,54 +271,16 @@ describe("the emulator killed with kill -9", () => {
 });
 
 describe("UndeployModel", () => {
-  it("refuses a model that has traffic beside another", async () => {
-    await deployAndWait("3", "light", { "0": 50, "1": 50 });
-
-    await expect(undeploy("1")).rejects.toMatchObject({ code: FAILED_PRECONDITION });
-    await expect(undeploy("1", { "3": 99 })).rejects.toMatchObject({ code: 3 });
-  });
-
-  it("takes a split that moves the traffic, and empties it with the last model", async () => {
-    await undeploy("1", { "3": 100 });
-    const one = await emulatorState(emulator.address);
-    await undeploy("3");
-    const none = await emulatorState(emulator.address);
-
-    expect(one.endpoints[0]).toMatchObject({
-      deployedModels: [{ id: "3" }],
-      trafficSplit: { "3": 100 },
+  it("ends the server with all its processes", async () => {
+    const [operation] = await clients.endpoints.undeployModel({
+      endpoint: ENDPOINT,
+      deployedModelId: "1",
     });
-    expect(none.endpoints[0]).toMatchObject({ deployedModels: [], trafficSplit: {} });
-    expect(none.servers).toEqual([]);
+    await operation.promise();
+
+    const { endpoints, servers } = await emulatorState(emulator.address);
+    expect(endpoints[0]).toMatchObject({ deployedModels: [], trafficSplit: {} });
+    expect(servers).toEqual([]);
     await waitFor("The end of all servers", () => serverProcesses().length === 0, 10_000);
   });
 });
-
-describe("a dedicated endpoint", () => {
-  it("is reached by its own host name", async () => {
-    const [operation] = await clients.endpoints.createEndpoint({
-      parent: PARENT,
-      endpointId: "200",
-      endpoint: { displayName: "dedicated", dedicatedEndpointEnabled: true },
-    });
-    const [endpoint] = await operation.promise();
-
-    const body = await postWithHost(endpoint.dedicatedEndpointDns ?? "");
-
-    // It has no model; what matters is that the host no longer stands in the way.
-    expect(body).toContain("has no DeployedModel that takes traffic");
-  });
-});
-
-function postWithHost(host: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const url = `${emulator.address.rest}/v1/${PARENT}/endpoints/200:predict`;
-    const outgoing = request(url, { method: "POST", headers: { host } }, (response) => {
-      let text = "";
-      response.on("data", (chunk: Buffer) => (text += chunk.toString()));
-      response.on("end", () => resolve(text));
-    });
-    outgoing.on("error", reject);
-    outgoing.end(JSON.stringify({ instances: [{}] }));
-  });
-}

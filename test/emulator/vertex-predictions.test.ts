@@ -193,6 +193,36 @@ describe("a server that is killed", () => {
 });
 
 describe("UndeployModel", () => {
+  it("refuses a model that has traffic beside another, and takes a split that moves it", async () => {
+    const undeploy = (deployedModelId: string, trafficSplit?: Record<string, number>) =>
+      cloud.call("POST", "endpoints/900:undeployModel", { deployedModelId, trafficSplit });
+    await cloud.endpoint("900");
+    await cloud.deployed({ endpoint: "900", model: "slow", id: "1", trafficSplit: { 0: 100 } });
+    const half = { 0: 50, 1: 50 };
+    await cloud.deployed({ endpoint: "900", model: "slow", id: "3", trafficSplit: half });
+
+    const without = await undeploy("1");
+    const short = await undeploy("1", { 3: 99 });
+    const moved = await cloud.operation("POST", "endpoints/900:undeployModel", {
+      deployedModelId: "1",
+      trafficSplit: { 3: 100 },
+    });
+    const { body } = await cloud.call("GET", "endpoints/900");
+
+    expect(without.body.error?.status).toBe("FAILED_PRECONDITION");
+    expect(short.body.error?.status).toBe("INVALID_ARGUMENT");
+    expect(moved.error).toBeUndefined();
+    expect(body).toMatchObject({ deployedModels: [{ id: "3" }], trafficSplit: { 3: 100 } });
+  });
+
+  it("empties the split with the last model, though none is given", async () => {
+    await cloud.operation("POST", "endpoints/900:undeployModel", { deployedModelId: "3" });
+
+    const { body } = await cloud.call("GET", "endpoints/900");
+
+    expect([body["deployedModels"], body["trafficSplit"]]).toEqual([undefined, undefined]);
+  });
+
   it("lets a prediction that is under way be answered", async () => {
     const calls = join(folder, "calls");
     const env = [
