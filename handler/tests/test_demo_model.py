@@ -14,6 +14,7 @@ from tests.torchserve import HANDLER
 
 sys.path.append(str(HANDLER.parent / "scripts"))
 
+from demo_model import training
 from demo_model.captions import Caption, describe, disturb, known_words
 from demo_model.pipeline import assemble, load, save_half
 from demo_model.recipe import Recipe
@@ -93,6 +94,26 @@ def test_a_run_that_is_cut_off_ends_with_the_weights_of_one_that_is_not(tmp_path
     resumed = run_stage(cut)
 
     assert torch.equal(resumed, expected)
+
+
+def test_a_whole_run_that_is_ended_early_writes_the_same_pipeline_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "SCORE_PHRASINGS", ())
+    recipe = replace(
+        TINY, pictures=24, text_steps=2, text_batch=4, vae_steps=2, unet_steps=4, unet_batch=4
+    )
+
+    training.train(tmp_path / "whole", recipe, tmp_path / "expected")
+    training.train(tmp_path / "cut", recipe, tmp_path / "early", until=2)
+    training.train(tmp_path / "cut", recipe, tmp_path / "later")
+
+    assert unet_bytes(tmp_path / "later") == unet_bytes(tmp_path / "expected")
+    assert unet_bytes(tmp_path / "early") != unet_bytes(tmp_path / "expected")
+
+
+def unet_bytes(pipeline: Path) -> bytes:
+    return (pipeline / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
 
 
 def test_a_run_that_is_ended_early_goes_on_later(tmp_path: Path) -> None:
