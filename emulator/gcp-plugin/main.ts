@@ -3,7 +3,7 @@ import * as grpc from "@grpc/grpc-js";
 import { addResourceProvider } from "./provider-server.ts";
 
 // The engine ends its plugins when it ends; when it is itself killed they get no signal.
-const PARENT_POLL_MS = 500;
+const ENGINE_POLL_MS = 500;
 
 const { version } = createRequire(import.meta.url)("@pulumi/gcp/package.json") as {
   version: string;
@@ -22,13 +22,13 @@ server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error,
   }
   // The engine reads the port from the first line of standard output.
   console.log(port);
-  endWithParent();
 });
 
-/** Ends this process, work in progress included, soon after the process that started it is gone. */
-function endWithParent(): void {
-  const parent = process.ppid;
+endWithEngine(Number(process.env["VERTEX_DIFFUSION_ENGINE_PID"]));
+
+/** Ends this process, work in progress included, soon after the engine that started it is gone. */
+function endWithEngine(engine: number): void {
   setInterval(() => {
-    if (process.ppid !== parent) process.exit(0);
-  }, PARENT_POLL_MS).unref();
+    if (process.ppid !== engine) process.exit(0);
+  }, ENGINE_POLL_MS).unref();
 }

@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { GCP_PLUGIN, GcpPlugin } from "../support/gcp-plugin.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 describe("gcp plugin without endpoints", () => {
   let plugin: GcpPlugin;
@@ -107,24 +108,55 @@ describe("gcp plugin with loopback endpoints", () => {
   });
 });
 
-it("the gcp plugin ends when the process that started it is killed", async () => {
-  const script = `require("node:child_process").spawn(${JSON.stringify(GCP_PLUGIN)}, [], { stdio: "inherit" });`;
+describe("gcp plugin whose engine is killed", () => {
+  it("ends when it is serving", async () => {
+    const { engine, plugin } = await startedByAnEngine();
+    const connection = connect(await plugin.port, "127.0.0.1");
+    await once(connection, "connect");
+
+    engine.kill("SIGKILL");
+
+    // The end of the plugin closes its side of the connection.
+    connection.resume();
+    await once(connection, "close");
+    expect(connection.destroyed).toBe(true);
+  }, 15_000);
+
+  it("ends when it had only begun to start", async () => {
+    const { engine, plugin } = await startedByAnEngine();
+    await waitFor("the plugin's start", () => commandLine(plugin.pid).includes("main.ts"), 5_000);
+
+    engine.kill("SIGKILL");
+
+    await waitFor("the plugin's end", () => commandLine(plugin.pid) === "", 10_000);
+  }, 15_000);
+});
+
+/** An engine's stand-in that starts the plugin and says its process ID, and then hands on its port. */
+async function startedByAnEngine() {
+  const script = `
+    const { spawn } = require("node:child_process");
+    const plugin = spawn(${JSON.stringify(GCP_PLUGIN)}, [], { stdio: "inherit" });
+    console.log(plugin.pid);`;
   const engine = spawn(process.execPath, ["-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
     // The plugin's script takes Node from PATH: the one that runs this test, whatever else is installed.
     env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"]}` },
   });
-  const [port] = (await once(createInterface({ input: engine.stdout }), "line")) as [string];
-  const connection = connect(Number(port), "127.0.0.1");
-  await once(connection, "connect");
+  const lines = createInterface({ input: engine.stdout })[Symbol.asyncIterator]();
+  const pid = Number((await lines.next()).value);
+  const port = lines.next().then((line) => Number(line.value));
+  return { engine, plugin: { pid, port } };
+}
 
-  engine.kill("SIGKILL");
-
-  // The end of the plugin closes its side of the connection.
-  connection.resume();
-  await once(connection, "close");
-  expect(connection.destroyed).toBe(true);
-}, 15_000);
+/** Empty when there is no such process. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
 
 async function unusedPort(): Promise<number> {
   const server = createServer();
