@@ -22,6 +22,8 @@ export interface FaultRequest {
   readonly reset?: boolean;
   /** Wait before anything else, milliseconds of the emulator's clock. */
   readonly delayMs?: number;
+  /** Give no answer until this fault is deleted, whatever the clock. */
+  readonly stall?: boolean;
   /** Accept the call and let its operation fail at this deployment stage, with `status` (default INTERNAL). */
   readonly stage?: string;
   /** Accept the call and let its operation run until this fault is deleted. */
@@ -39,7 +41,7 @@ export interface Fault extends FaultRequest {
   readonly id: string;
   /** Calls still to be hit. */
   left: number;
-  /** Operations that it keeps from ending. */
+  /** Operations that it keeps from ending, and calls that it keeps from their answer. */
   holding: number;
 }
 
@@ -108,6 +110,7 @@ export class Faults {
     );
     if (fault === undefined) return;
     await this.#clock.sleep(fault.delayMs ?? 0);
+    if (fault.stall === true) await this.waitForRemoval(fault);
     if (fault.reset === true) {
       call.reset();
       throw new ApiError("UNAVAILABLE", "The connection was reset by a declared fault.");
@@ -156,6 +159,7 @@ const FIELDS: Readonly<Record<keyof FaultRequest, readonly [Check, string]>> = {
   reset: [isFlag, "true or false"],
   delayMs: [(value) => typeof value === "number" && value >= 0, "a number of milliseconds"],
   stage: [isText, "a deployment stage"],
+  stall: [isFlag, "true or false"],
   hold: [isFlag, "true or false"],
   noCapacity: [isFlag, "true or false"],
   kill: [isFlag, "true or false"],

@@ -101,6 +101,33 @@ describe("a declared fault of an operation", () => {
   });
 });
 
+describe("a declared fault that stalls a call", () => {
+  it.each([
+    { when: "before", made: 404 },
+    { when: "after", made: 200 },
+  ] as const)("$when its work keeps the answer until it is deleted", async ({ when, made }) => {
+    await control(cloud.emulator.address, "POST", "faults", {
+      ...{ method: "CreateEndpoint", stall: true, when },
+    });
+    const id = when === "before" ? "301" : "302";
+    const answer = cloud.endpoint(id);
+    await waitFor("the stall", () => isHolding(), 10_000);
+    expect((await cloud.call("GET", `endpoints/${id}`)).status).toBe(made);
+
+    await control(cloud.emulator.address, "DELETE", "faults");
+
+    await answer;
+    expect((await cloud.call("GET", `endpoints/${id}`)).status).toBe(200);
+  });
+});
+
+async function isHolding(): Promise<boolean> {
+  const { faults } = (await control(cloud.emulator.address, "GET", "faults")) as {
+    faults: { holding: number }[];
+  };
+  return faults.some((fault) => fault.holding > 0);
+}
+
 describe("allDeploymentStates", () => {
   it("shows a model that is being deployed beside those that are, to v1beta1 only", async () => {
     await cloud.endpoint("200");
