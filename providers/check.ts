@@ -1,4 +1,5 @@
 import { connectionProblem, readConnection } from "./connection.ts";
+import "./engine.ts";
 import { ReconcileError } from "./errors.ts";
 
 /** check of every dynamic resource: refuses in preview what would reach the wrong cloud, or none. */

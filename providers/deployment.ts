@@ -4,7 +4,7 @@ import { endpointClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { endpointIsOurs, observeEndpoint, servesSpec } from "./deployed.ts";
 import type { AutoscalingMetric, DeployedModel, ObservedEndpoint } from "./deployed.ts";
-import { endWithEngine, say } from "./engine.ts";
+import { say } from "./engine.ts";
 import { explain } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
 import { locationOf, sameResource } from "./names.ts";
@@ -149,7 +149,6 @@ async function reconcile(
   inputs: ModelDeploymentInputs,
   pending: PendingOperation | null,
 ): Promise<ModelDeploymentOutputs> {
-  endWithEngine();
   const outputs = {
     ...inputs,
     deployedModelId: "",

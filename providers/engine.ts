@@ -1,10 +1,11 @@
+import { subscribe } from "node:diagnostics_channel";
 import { connect } from "node:net";
 
 import { credentials } from "@grpc/grpc-js";
 import enginerpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import engineproto from "@pulumi/pulumi/proto/engine_pb.js";
 
-/** How often a process that works asks whether its engine still listens. Two misses in a row end the process. */
+/** How often a provider process asks whether its engine still listens. Two misses in a row end it. */
 const WATCH_INTERVAL_MS = 2_000;
 
 /** The engine's address is the last argument of a provider process; undefined outside one (tests, scripts). */
@@ -69,16 +70,33 @@ function listens(address: string): Promise<boolean> {
   });
 }
 
-let watching = false;
+/** Path of the call by which the engine passes on the first Ctrl-C, or SIGTERM, of its run. */
+const CANCEL_PATH = "/pulumirpc.ResourceProvider/Cancel";
+
+const cancellation = new AbortController();
+
+/**
+ * Aborted once the engine has asked its providers to stop: the first Ctrl-C. The engine then waits for the steps that
+ * run, so they have to end by themselves. Never aborted outside a provider process.
+ */
+export const cancelled: AbortSignal = cancellation.signal;
+
+/**
+ * Pulumi's server for dynamic providers answers Cancel without telling the provider, so the call is heard on Node's own
+ * diagnostics channel (nodejs/node#58449). On a Node older than that channel a run ends when its running steps do.
+ */
+function hearCancel(): void {
+  subscribe("http2.server.stream.start", (message) => {
+    const { headers } = message as { headers: Record<string, unknown> };
+    if (headers[":path"] === CANCEL_PATH) cancellation.abort();
+  });
+}
 
 /**
  * Ends this provider process once its engine is gone (kill -9 of the CLI leaves it running otherwise), so that nobody
  * changes Google behind the back of the next `up`.
  */
-export function endWithEngine(): void {
-  const address = engineAddress();
-  if (watching || address === undefined) return;
-  watching = true;
+function endWithEngine(address: string): void {
   let misses = 0;
   setInterval(() => {
     void listens(address).then((alive) => {
@@ -86,4 +104,11 @@ export function endWithEngine(): void {
       if (misses >= 2) process.exit(1);
     });
   }, WATCH_INTERVAL_MS).unref();
+}
+
+// Whatever a provider process does first, it loads this module: from then on it ends with its engine and hears Cancel.
+const engine = engineAddress();
+if (engine !== undefined) {
+  endWithEngine(engine);
+  hearCancel();
 }

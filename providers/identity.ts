@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import type { Changes } from "./changes.ts";
+import "./engine.ts";
 
 /** The stack's uid: 12 hex digits, made once and kept in the state. */
 export interface StackIdentityOutputs {

@@ -2,7 +2,6 @@ import { compare, inputsOf } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
 import { modelClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
-import { endWithEngine } from "./engine.ts";
 import { Code, codeOf, explain, nullIfNotFound } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
 import { locationOf } from "./names.ts";
@@ -119,7 +118,6 @@ export type ModelTarget = Pick<VertexModelInputs, "emulator" | "stackUid" | "mod
 
 /** Deletes the model with all its versions when it bears this stack's mark. Gone already is success. */
 export async function deleteModelOf(target: ModelTarget): Promise<void> {
-  endWithEngine();
   const name = target.modelName;
   const wait = { timeoutMs: DELETE_TIMEOUT_MS, what: `deletion of model "${name}"` };
   try {
@@ -143,7 +141,6 @@ async function reconcile(
   inputs: VertexModelInputs,
   pending: PendingOperation | null,
 ): Promise<VertexModelOutputs> {
-  endWithEngine();
   const { modelName } = inputs;
   const outputs = {
     ...inputs,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { CallOptions } from "google-gax";
 
-import { showProgress } from "./engine.ts";
+import { cancelled, showProgress } from "./engine.ts";
 import { Code, ReconcileError, UnfinishedError, codeOf, detailOf, isNotFound } from "./errors.ts";
 
 /** google.longrunning.Operation as the clients decode it. */
@@ -68,11 +68,19 @@ function pollIntervalMs(): number {
   return Number.isFinite(value) && value >= 50 ? value : 5_000;
 }
 
-/** Starts a change; the generated client's own polling is not used, since it can't be resumed in another process. */
+/**
+ * Starts a change; the generated client's own polling is not used, since it can't be resumed in another process. Throws
+ * when the run was cancelled: what has begun is left as it is, nothing more is begun.
+ */
 export async function accept(
   kind: string,
   call: () => Promise<[{ name?: string | undefined }, ...unknown[]]>,
 ): Promise<Accepted> {
+  if (cancelled.aborted) {
+    throw new ReconcileError(
+      `The run was cancelled before ${kind} was called. Run "up" again; it goes on from here.`,
+    );
+  }
   const [operation] = await call();
   return { operation: operation.name ?? "", kind, startedAt: new Date().toISOString() };
 }
@@ -120,8 +128,16 @@ export async function waitFor(
       const limit = Math.round(options.timeoutMs / 1000);
       throw unfinished(accepted, options, `it did not finish within ${limit} s`);
     }
-    await sleep(Math.min(pollIntervalMs(), Math.max(50, deadline - Date.now())));
+    await pause(Math.min(pollIntervalMs(), Math.max(50, deadline - Date.now())));
+    if (cancelled.aborted) throw unfinished(accepted, options, "the run was cancelled");
   }
+}
+
+/** Sleeps, but no longer than until the run is cancelled. */
+async function pause(ms: number): Promise<void> {
+  await sleep(ms, undefined, { signal: cancelled }).catch((error: unknown) => {
+    if (!cancelled.aborted) throw error;
+  });
 }
 
 /** How long the server may be unreachable while an operation runs. */

@@ -1,7 +1,6 @@
 import { endpointClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { endpointIsOurs, observeEndpoint, splitWithout } from "./deployed.ts";
-import { endWithEngine } from "./engine.ts";
 import { explain, isNotFound } from "./errors.ts";
 import { locationOf } from "./names.ts";
 import { accept, waitFor, waitForRunning } from "./operations.ts";
@@ -25,7 +24,6 @@ const UNDEPLOY_TIMEOUT_MS = 30 * 60_000;
  * have ended. An endpoint or deployed model that is gone already is success.
  */
 export async function undeployAll(target: DeploymentTarget): Promise<void> {
-  endWithEngine();
   const wait: WaitOptions = {
     timeoutMs: UNDEPLOY_TIMEOUT_MS,
     what: `undeployment from endpoint "${target.endpoint}"`,

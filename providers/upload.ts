@@ -7,7 +7,7 @@ import { compare, inputsOf } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
 import { storageClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
-import { endWithEngine, showProgress } from "./engine.ts";
+import { showProgress } from "./engine.ts";
 import { ReconcileError, explain, isNotFound, nullIfNotFound } from "./errors.ts";
 import { OBJECT_DIGEST_KEY, OBJECT_STACK_KEY } from "./ownership.ts";
 import { SCHEMA, plain } from "./results.ts";
@@ -102,7 +102,6 @@ export type ArchivesTarget = Pick<
 
 /** Deletes all archives in the bucket that bear this stack's mark. A bucket that is gone already is success. */
 export async function deleteArchives(target: ArchivesTarget): Promise<void> {
-  endWithEngine();
   try {
     const storage = await storageOf(target);
     await retrying(async () => {
@@ -151,7 +150,6 @@ async function reconcile(
   inputs: ArchiveUploadInputs,
   recordedCrc32c: string | null,
 ): Promise<ArchiveUploadOutputs> {
-  endWithEngine();
   try {
     const storage = await storageOf(inputs);
     const file = await retrying(() => ensureObject(storage, inputs, recordedCrc32c));

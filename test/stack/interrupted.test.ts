@@ -8,7 +8,7 @@ describe("a stack whose up was interrupted", () => {
   let stack: StackProject;
 
   beforeEach(async () => {
-    stack = await StackProject.create();
+    stack = await StackProject.create({ servers: "light" });
   }, 120_000);
 
   afterEach(async () => {
@@ -39,20 +39,57 @@ describe("a stack whose up was interrupted", () => {
     expect(await stack.lastChanges()).toEqual({ same: 13, update: 1 });
     expect((await stack.resource("ModelDeployment")).outputs["pending"]).toBeNull();
     expect(deployedModels(await stack.cloud())).toHaveLength(1);
-    const deploys = await mutatingCalls(stack.emulator.address);
-    expect(deploys.filter((call) => call.endsWith("DeployModel"))).toEqual([
-      "EndpointService.DeployModel",
-    ]);
+    expect(await deployCalls(stack)).toHaveLength(1);
+  }, 300_000);
+
+  it("ends at the first Ctrl-C though the deploy runs on, and goes on with it in the next plain up", async () => {
+    const fault = (await control(stack.emulator.address, "POST", "faults", {
+      method: "DeployModel",
+      hold: true,
+    })) as { id: string };
+    const up = stack.start(["up", "--yes", "--skip-preview"]);
+    await waitFor("the deploy", () => deployIsRunning(stack), 120_000);
+
+    up.kill("SIGINT");
+    const cancelled = await up.ended;
+
+    expect(cancelled.code).not.toBe(0);
+    expect(cancelled.output).toContain("is not finished: the run was cancelled.");
+    const recorded = await stack.resource("ModelDeployment");
+    expect(recorded.outputs["pending"]).toMatchObject({ kind: "deployModel" });
+
+    await control(stack.emulator.address, "DELETE", `faults?id=${fault.id}`);
+    await stack.up();
+
+    expect((await stack.resource("ModelDeployment")).outputs["pending"]).toBeNull();
+    expect(deployedModels(await stack.cloud())).toHaveLength(1);
+    expect(await deployCalls(stack)).toHaveLength(1);
+  }, 300_000);
+
+  it("leaves no provider process behind a CLI that was killed while it only read", async () => {
+    await stack.up();
+    await control(stack.emulator.address, "POST", "faults", {
+      method: "ListModelVersions",
+      stall: true,
+    });
+    const preview = stack.start(["preview"]);
+    await waitFor("the read", () => callStalls(stack), 60_000);
+    expect(await stack.providerProcesses()).not.toEqual([]);
+
+    await stack.killCli(preview.pid);
+
+    await waitFor(
+      "the provider's end",
+      async () => (await stack.providerProcesses()).length === 0,
+      10_000,
+    );
+    await preview.ended;
   }, 300_000);
 
   it("is empty after kill -9 in the first deploy, then destroy", async () => {
     await control(stack.emulator.address, "POST", "faults", { method: "DeployModel", hold: true });
     const up = stack.start(["up", "--yes", "--skip-preview"]);
-    await waitFor(
-      "the deploy",
-      async () => (await stack.cloud()).endpoints[0]?.deploying.length === 1,
-      120_000,
-    );
+    await waitFor("the deploy", () => deployIsRunning(stack), 120_000);
     await stack.killCli(up.pid);
     await up.ended;
     await control(stack.emulator.address, "DELETE", "faults");
@@ -63,3 +100,19 @@ describe("a stack whose up was interrupted", () => {
     expect(isEmpty(await stack.cloud())).toBe(true);
   }, 300_000);
 });
+
+async function deployIsRunning(stack: StackProject): Promise<boolean> {
+  return (await stack.cloud()).endpoints[0]?.deploying.length === 1;
+}
+
+async function deployCalls(stack: StackProject): Promise<string[]> {
+  const calls = await mutatingCalls(stack.emulator.address);
+  return calls.filter((call) => call === "EndpointService.DeployModel");
+}
+
+async function callStalls(stack: StackProject): Promise<boolean> {
+  const { faults } = (await control(stack.emulator.address, "GET", "faults")) as {
+    faults: { holding: number }[];
+  };
+  return faults.some((fault) => fault.holding > 0);
+}

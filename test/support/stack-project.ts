@@ -1,5 +1,15 @@
 import { spawn } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  readlink,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -10,12 +20,20 @@ import { findPulumi } from "../../scripts/toolchain/pulumi-cli.ts";
 import { silentReport } from "../../scripts/toolchain/report.ts";
 import { emulatorState, startTestEmulator } from "./emulator.ts";
 import type { TestEmulator } from "./emulator.ts";
+import { LIGHT_PYTHON, lightServer } from "./light-server.ts";
 
 /** How a CLI run ended. */
 export interface CliResult {
   readonly code: number;
   /** stdout and stderr as they came. */
   readonly output: string;
+}
+
+export interface StackProjectOptions {
+  /** What is packed. @default "light" */
+  readonly handler?: "light" | "real";
+  /** What answers predictions. @default "torchserve" */
+  readonly servers?: "light" | "torchserve";
 }
 
 /** The settings that a test stack starts with: one light model server on a simulated T4. */
@@ -46,11 +64,16 @@ export class StackProject {
     this.#cli = cli;
   }
 
-  /** Makes project, emulator and stack "test"; with `handler: "real"` the product's handler and the tiny pipeline. */
-  static async create(options: { handler?: "light" | "real" } = {}): Promise<StackProject> {
+  /**
+   * Makes project, emulator and stack "test"; with `handler: "real"` the product's handler and the tiny pipeline. With
+   * `servers: "light"` a deployed model is a process that is ready at once, for tests of what surrounds it.
+   */
+  static async create(options: StackProjectOptions = {}): Promise<StackProject> {
     const root = await mkdtemp(join(tmpdir(), "vertex-stack-"));
     await copySources(root, options.handler ?? "light");
-    const emulator = await startTestEmulator();
+    const emulator = await startTestEmulator(
+      options.servers === "light" ? { runtime: lightServer, python: LIGHT_PYTHON } : {},
+    );
     const cli = await findPulumi(silentReport);
     const plugin = await findGcpPlugin(silentReport, { allowDownload: false, cli });
     await prepareLocalHome(root, plugin, join(root, ".local"));
@@ -175,6 +198,19 @@ export class StackProject {
       const command = await readFile(`/proc/${child}/cmdline`, "utf8").catch(() => "");
       if (command.includes("pulumi-language-nodejs")) process.kill(Number(child), "SIGKILL");
     }
+  }
+
+  /** Processes of the dynamic providers that work in this project. */
+  async providerProcesses(): Promise<number[]> {
+    const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+    const found = await Promise.all(
+      pids.map(async (pid) => {
+        const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+        const folder = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+        return command.includes("dynamic-provider") && folder === this.root ? [pid] : [];
+      }),
+    );
+    return found.flat();
   }
 
   async remove(): Promise<void> {
