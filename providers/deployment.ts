@@ -1,19 +1,25 @@
+import type { protos } from "@google-cloud/aiplatform";
+
 import { compare, inputsOf } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
-import { endpointClient } from "./clients.ts";
+import { endpointClient, modelClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { endpointIsOurs, observeEndpoint, servesSpec } from "./deployed.ts";
 import type { AutoscalingMetric, DeployedModel, ObservedEndpoint } from "./deployed.ts";
 import { say } from "./engine.ts";
-import { explain } from "./errors.ts";
+import { ReconcileError, UnfinishedError, explain } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
 import { locationOf, sameResource } from "./names.ts";
 import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
 import type { ReadResult, Reconciled } from "./results.ts";
 import { rollOut } from "./rollout.ts";
+import { tidyUp, untidied } from "./tidy.ts";
 import { undeployAll } from "./undeploy.ts";
+import { listVersions, versionWithAlias } from "./versions.ts";
 
 export { check } from "./check.ts";
+
+type IModel = protos.google.cloud.aiplatform.v1.IModel;
 
 /** What the endpoint serves: it owns this stack's deployed models there and the whole traffic split. */
 export interface ModelDeploymentInputs {
@@ -49,6 +55,10 @@ export interface ModelDeploymentOutputs extends ModelDeploymentInputs, Reconcile
   readonly deployedModelId: string;
   /** Number of the model version that it serves. */
   readonly versionId: string;
+  /** False when the last step of a rollout (aliases, old versions and archives) is still to be done. */
+  readonly tidied: boolean;
+  /** Numbers of versions beyond keepVersions that something else still uses. */
+  readonly heldVersions: readonly string[];
 }
 
 export const effects: EffectTable<ModelDeploymentInputs> = {
@@ -82,7 +92,9 @@ export function diff(
     const notice = rolloutNotice(recorded, wanted);
     if (notice !== null) say(wanted.progressUrn, notice);
   }
-  return { ...changes, changes: changes.changes || Boolean(recorded.pending ?? recorded.drift) };
+  // A state of before `tidied` was written has none: nothing is known to be left over.
+  const unfinished = Boolean(recorded.pending ?? recorded.drift) || recorded.tidied === false;
+  return { ...changes, changes: changes.changes || unfinished };
 }
 
 /** What a rollout goes from and to, in words for a preview; null when nothing immutable changes. */
@@ -133,8 +145,20 @@ export async function read(
     if (endpoint === null || !endpointIsOurs(endpoint, recorded.stackUid)) return { id: "" };
     const serving = servingModel(endpoint, recorded);
     if (serving === undefined && recorded.pending !== null) return stillPending(id, recorded);
-    const drift = describeDrift(endpoint, serving);
-    const props = { ...recorded, ...observedFields(serving, recorded), drift };
+    const versions = serving === undefined ? [] : await versionsOf(recorded);
+    const observed = observedFields(serving, recorded, versions);
+    const left =
+      observed.versionId === ""
+        ? []
+        : untidied(
+            versions,
+            observed.versionId,
+            recorded.keepVersions,
+            recorded.heldVersions ?? [],
+          );
+    const found = [...describeDrift(endpoint, serving), ...left];
+    const drift = found.length === 0 ? null : found.join("; ");
+    const props = { ...recorded, ...observed, drift };
     return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };
   } catch (error) {
     throw explain(`read what endpoint "${recorded.endpoint}" serves`, error);
@@ -149,23 +173,41 @@ async function reconcile(
   inputs: ModelDeploymentInputs,
   pending: PendingOperation | null,
 ): Promise<ModelDeploymentOutputs> {
-  const outputs = {
+  const name = inputs.endpoint;
+  let known: ModelDeploymentOutputs = {
     ...inputs,
     deployedModelId: "",
     versionId: "",
     schema: SCHEMA,
     pending: null,
     drift: null,
+    tidied: false,
+    heldVersions: [],
   };
   try {
-    return plain({ ...outputs, ...(await rollOut(inputs, pending)) });
+    known = { ...known, ...(await rollOut(inputs, pending)) };
   } catch (error) {
-    throw asPartialFailure(
-      explain(`deploy "${inputs.versionAlias}" to endpoint "${inputs.endpoint}"`, error),
-      inputs.endpoint,
-      outputs,
-    );
+    const explained = explain(`deploy "${inputs.versionAlias}" to endpoint "${name}"`, error);
+    throw asPartialFailure(explained, name, known);
   }
+  try {
+    return plain({ ...known, tidied: true, heldVersions: await tidyUp(inputs, known.versionId) });
+  } catch (error) {
+    throw untidyFailure(known, error);
+  }
+}
+
+/** The rollout itself is done: what serves is recorded, and that the next `up` has the last step to do. */
+function untidyFailure(known: ModelDeploymentOutputs, error: unknown): Error {
+  if (error instanceof UnfinishedError) return asPartialFailure(error, known.endpoint, known);
+  const done = `"${known.versionAlias}" serves at endpoint "${known.endpoint}"`;
+  const { message } = explain("move the aliases and delete what is no longer kept", error);
+  const reason = `${done}, but the rollout is not finished. ${message} Run "up" again; it does only what is left.`;
+  return Object.assign(new ReconcileError(reason), {
+    id: known.endpoint,
+    properties: plain(known),
+    reasons: [reason],
+  });
 }
 
 /** Of this stack's deployed models: the recorded one, else the one with most traffic. */
@@ -177,7 +219,11 @@ function servingModel(
   return byTraffic.find((model) => servesSpec(model, recorded)) ?? byTraffic[0];
 }
 
-function observedFields(serving: DeployedModel | undefined, recorded: ModelDeploymentOutputs) {
+function observedFields(
+  serving: DeployedModel | undefined,
+  recorded: ModelDeploymentOutputs,
+  versions: readonly IModel[],
+) {
   if (serving === undefined) return { versionAlias: "", deployedModelId: "", versionId: "" };
   const {
     id,
@@ -191,15 +237,13 @@ function observedFields(serving: DeployedModel | undefined, recorded: ModelDeplo
     ...fields,
     modelName: sameResource(modelName, recorded.modelName) ? recorded.modelName : modelName,
     deployedModelId: id,
+    versionId: versionWithAlias(versions, fields.versionAlias)?.versionId ?? recorded.versionId,
     // Without declared targets the platform's own are nobody's drift.
     autoscaling: recorded.autoscaling.length === 0 ? [] : autoscaling,
   };
 }
 
-function describeDrift(
-  endpoint: ObservedEndpoint,
-  serving: DeployedModel | undefined,
-): string | null {
+function describeDrift(endpoint: ObservedEndpoint, serving: DeployedModel | undefined): string[] {
   const found: string[] = [];
   if (serving === undefined) found.push("no model of this stack is deployed");
   for (const model of endpoint.foreign) {
@@ -211,5 +255,11 @@ function describeDrift(
   if (serving !== undefined && serving.traffic !== 100) {
     found.push(`"${serving.displayName}" gets ${serving.traffic} % of the requests, not 100 %`);
   }
-  return found.length === 0 ? null : found.join("; ");
+  return found;
+}
+
+async function versionsOf(recorded: ModelDeploymentOutputs): Promise<IModel[]> {
+  const connection = requireConnection(recorded.emulator);
+  const client = await modelClient(connection, locationOf(recorded.modelName));
+  return listVersions(client, recorded.modelName);
 }

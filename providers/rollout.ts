@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { EndpointServiceClient } from "@google-cloud/aiplatform/build/src/v1/endpoint_service_client.js";
 
 import { compare } from "./changes.ts";
-import { endpointClient, modelClient, storageClient } from "./clients.ts";
+import { endpointClient, modelClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { observeEndpoint, servesSpec, splitWithout } from "./deployed.ts";
 import type { DeployedModel, ObservedEndpoint } from "./deployed.ts";
@@ -16,18 +16,12 @@ import type { WaitOptions } from "./operations.ts";
 import { deployedDisplayName, requireOurs } from "./ownership.ts";
 import { retrying } from "./retry.ts";
 import { ENDPOINT_OPERATIONS } from "./undeploy.ts";
-import {
-  listVersions,
-  markLive,
-  pruneArchives,
-  pruneVersions,
-  versionWithAlias,
-} from "./versions.ts";
+import { listVersions, versionWithAlias } from "./versions.ts";
 
 /**
  * Brings the endpoint to the wanted deployment without losing a request (`surge`): the new model is deployed beside the
  * old one without traffic, then gets all of it, then the old one is undeployed. Replica settings change in place. Each
- * cycle observes first, so it goes on from wherever an earlier one stopped.
+ * cycle observes first, so it goes on from wherever an earlier one stopped. Aliases and old versions are left to tidyUp.
  */
 export async function rollOut(inputs: ModelDeploymentInputs, pending: PendingOperation | null) {
   const client = await endpointClient(
@@ -49,7 +43,6 @@ export async function rollOut(inputs: ModelDeploymentInputs, pending: PendingOpe
     await undeployOthers(client, inputs, candidate.id, wait);
     return candidate.id;
   });
-  await retrying(() => tidyUp(inputs, versionId));
   return { deployedModelId, versionId };
 }
 
@@ -238,20 +231,4 @@ async function undeployOthers(
     );
     await waitFor(client, accepted, { ...wait, what: `undeployment of "${other.displayName}"` });
   }
-}
-
-/** After success: the aliases follow, then versions beyond keepVersions go, then the archives that none names. */
-async function tidyUp(inputs: ModelDeploymentInputs, versionId: string): Promise<void> {
-  const connection = requireConnection(inputs.emulator);
-  const client = await modelClient(connection, locationOf(inputs.modelName));
-  await markLive(client, inputs.modelName, versionId);
-  const remaining = await pruneVersions(
-    client,
-    inputs.modelName,
-    versionId,
-    inputs.keepVersions,
-    inputs.deployTimeoutSeconds * 1000,
-  );
-  const storage = await storageClient(connection, inputs.project);
-  await pruneArchives(storage, inputs.bucket, inputs.stackUid, remaining);
 }

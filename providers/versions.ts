@@ -29,6 +29,24 @@ function versionNumber(version: IModel): number {
   return Number(version.versionId ?? 0);
 }
 
+/** Where `live` and `default` stand when that is not the one version, in words. A version that is gone says nothing. */
+export function aliasDrift(versions: readonly IModel[], versionId: string): string[] {
+  if (!versions.some((version) => version.versionId === versionId)) return [];
+  return [LIVE, "default"].flatMap((alias) => {
+    const bearers = versions.filter((version) => version.versionAliases?.includes(alias));
+    if (bearers.length === 1 && bearers[0]?.versionId === versionId) return [];
+    const where = bearers.map((version) => version.versionId).join(" and ");
+    const stands = where === "" ? "stands on no version" : `stands on version ${where}`;
+    return [`alias "${alias}" ${stands}, not on ${versionId}, which serves`];
+  });
+}
+
+/** The versions older than the newest `keep`, newest first, without the one in use. */
+export function versionsBeyond(versions: readonly IModel[], inUse: string, keep: number): IModel[] {
+  const newestFirst = [...versions].sort((a, b) => versionNumber(b) - versionNumber(a));
+  return newestFirst.slice(keep).filter((version) => version.versionId !== inUse);
+}
+
 /** Moves the aliases `live` and `default` to one version. Aliases that already stand there are left alone. */
 export async function markLive(
   client: ModelServiceClient,
@@ -67,15 +85,11 @@ export async function pruneVersions(
   timeoutMs: number,
 ): Promise<IModel[]> {
   const versions = await listVersions(client, modelName);
-  const remaining: IModel[] = [];
-  for (const [index, version] of [...versions].reverse().entries()) {
-    if (index < keep || version.versionId === inUse) {
-      remaining.push(version);
-    } else if (!(await deleteVersion(client, modelName, version, timeoutMs))) {
-      remaining.push(version);
-    }
+  const deleted = new Set<IModel>();
+  for (const version of versionsBeyond(versions, inUse, keep)) {
+    if (await deleteVersion(client, modelName, version, timeoutMs)) deleted.add(version);
   }
-  return remaining;
+  return versions.filter((version) => !deleted.has(version));
 }
 
 async function deleteVersion(

@@ -80,11 +80,14 @@ describe("a ModelDeployment that stands", () => {
     expect(deployment.diff(ENDPOINT, recorded, WANTED).changes).toBe(false);
   });
 
-  it("is read as it was recorded, with one call and without looking at operations", async () => {
+  it("is read as it was recorded, with one get and one list of versions and without looking at operations", async () => {
     const found = await deployment.read(ENDPOINT, recorded);
 
     expect(found).toEqual({ id: ENDPOINT, props: recorded, inputs: WANTED });
-    expect(await scene.emulator.calls()).toEqual(["EndpointService.GetEndpoint"]);
+    expect(await scene.emulator.calls()).toEqual([
+      "EndpointService.GetEndpoint",
+      "ModelService.ListModelVersions",
+    ]);
   });
 
   it("is not taken for gone when Google can't be reached", async () => {

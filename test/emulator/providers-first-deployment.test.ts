@@ -36,6 +36,8 @@ const UNKNOWN_OUTPUTS: ModelDeploymentOutputs = {
   schema: 1,
   pending: null,
   drift: null,
+  tidied: true,
+  heldVersions: [],
 };
 
 let scene: DeploymentScene;

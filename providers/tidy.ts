@@ -1,0 +1,59 @@
+import type { protos } from "@google-cloud/aiplatform";
+
+import { modelClient, storageClient } from "./clients.ts";
+import { requireConnection } from "./connection.ts";
+import { locationOf } from "./names.ts";
+import { retrying } from "./retry.ts";
+import { aliasDrift, markLive, pruneArchives, pruneVersions, versionsBeyond } from "./versions.ts";
+
+type IModel = protos.google.cloud.aiplatform.v1.IModel;
+
+/** What the last step of a rollout acts on. */
+export interface TidyTarget {
+  readonly emulator: boolean;
+  readonly stackUid: string;
+  readonly project: string;
+  readonly modelName: string;
+  readonly keepVersions: number;
+  readonly bucket: string;
+  readonly deployTimeoutSeconds: number;
+}
+
+/**
+ * The last step of a rollout: the aliases follow, then versions beyond keepVersions go, then the archives that none
+ * names. Returns the numbers of the versions beyond keepVersions that Google would not delete, since they are in use.
+ */
+export async function tidyUp(target: TidyTarget, versionId: string): Promise<string[]> {
+  const connection = requireConnection(target.emulator);
+  const { modelName, keepVersions, bucket, stackUid } = target;
+  return retrying(async () => {
+    const client = await modelClient(connection, locationOf(modelName));
+    await markLive(client, modelName, versionId);
+    const timeoutMs = target.deployTimeoutSeconds * 1000;
+    const remaining = await pruneVersions(client, modelName, versionId, keepVersions, timeoutMs);
+    const storage = await storageClient(connection, target.project);
+    await pruneArchives(storage, bucket, stackUid, remaining);
+    return versionsBeyond(remaining, versionId, keepVersions).map(numberOf);
+  });
+}
+
+/** What the last step would still do to the versions as they are, in words; empty when nothing. */
+export function untidied(
+  versions: readonly IModel[],
+  versionId: string,
+  keepVersions: number,
+  heldVersions: readonly string[],
+): string[] {
+  const left = versionsBeyond(versions, versionId, keepVersions)
+    .map(numberOf)
+    .filter((number) => !heldVersions.includes(number));
+  const found = aliasDrift(versions, versionId);
+  if (left.length > 0) {
+    found.push(`versions beyond the newest ${keepVersions} are still there: ${left.join(", ")}`);
+  }
+  return found;
+}
+
+function numberOf(version: IModel): string {
+  return version.versionId ?? "";
+}
