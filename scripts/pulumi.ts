@@ -8,8 +8,9 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { cacheFolder } from "./toolchain/cache.ts";
 import { requireCommand } from "./toolchain/command.ts";
+import { removeDeadLocks } from "./toolchain/dead-locks.ts";
 import { findRunningEmulator } from "./toolchain/emulator-address.ts";
-import { cloudEnvironment, localEnvironment } from "./toolchain/environment.ts";
+import { cloudEnvironment, localEnvironment, localPaths } from "./toolchain/environment.ts";
 import { findGcpPlugin, prepareLocalHome } from "./toolchain/gcp-plugin.ts";
 import { describePlans } from "./toolchain/plan.ts";
 import { PROJECT_ROOT } from "./toolchain/project.ts";
@@ -54,6 +55,11 @@ async function main(args: readonly string[]): Promise<number> {
   const where = isLocal ? "on the local Vertex AI" : "in your own Google Cloud project";
   if (!isAboutTheCli(line)) {
     printDimmed(isAccount ? "your own Pulumi account" : `stack "${stack}", ${where}`);
+  }
+  if (isLocal) {
+    for (const pid of await removeDeadLocks(localPaths(PROJECT_ROOT).backend)) {
+      printDimmed(`the lock of a run that was killed (process ${pid}) is removed`);
+    }
   }
   const code = await runCli(cli, withConfigFile(args, line, file), env);
   if (code === 0) {
