@@ -14,5 +14,5 @@ const level = (name) => ({
 });
 
 export default {
-  projects: ["unit", "emulator", "stack"].map(level),
+  projects: ["unit", "emulator", "stack", "crash"].map(level),
 };

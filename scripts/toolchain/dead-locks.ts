@@ -19,7 +19,8 @@ export async function removeDeadLocks(backendFolder: string): Promise<number[]> 
   for (const name of names.filter((one) => one.endsWith(".json"))) {
     const path = join(folder, name);
     const lock = await readLock(path);
-    if (lock === undefined || lock.hostname !== hostname() || (await runsPulumi(lock.pid))) continue;
+    if (lock === undefined || lock.hostname !== hostname() || (await runsPulumi(lock.pid)))
+      continue;
     await unlink(path).catch(() => undefined);
     removed.push(lock.pid);
   }

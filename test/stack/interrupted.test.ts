@@ -94,7 +94,6 @@ describe("a stack whose up was interrupted", () => {
     await up.ended;
     await control(stack.emulator.address, "DELETE", "faults");
 
-    await stack.run(["cancel", "--yes"]);
     await stack.destroy();
 
     expect(isEmpty(await stack.cloud())).toBe(true);

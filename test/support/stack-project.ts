@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { removeDeadLocks } from "../../scripts/toolchain/dead-locks.ts";
 import { localEnvironment } from "../../scripts/toolchain/environment.ts";
 import { findGcpPlugin, prepareLocalHome } from "../../scripts/toolchain/gcp-plugin.ts";
 import { PROJECT_ROOT } from "../../scripts/toolchain/project.ts";
@@ -134,10 +135,18 @@ export class StackProject {
       child.once("error", reject);
       child.once("close", (code) => resolve({ code: code ?? -1, output }));
     });
-    return { pid: child.pid ?? -1, kill: (signal: NodeJS.Signals) => child.kill(signal), ended };
+    return {
+      pid: child.pid ?? -1,
+      kill: (signal: NodeJS.Signals) => child.kill(signal),
+      /** What it has printed so far. */
+      output: () => output,
+      ended,
+    };
   }
 
+  /** Runs the CLI as `npm run pulumi` does: the lock of a run that was killed is in nobody's way. */
   async run(args: readonly string[], env: NodeJS.ProcessEnv = this.env): Promise<CliResult> {
+    await removeDeadLocks(join(this.root, ".local/pulumi/backend"));
     return this.start(args, env).ended;
   }
 
@@ -189,15 +198,22 @@ export class StackProject {
    * and is ended here; the providers are left to end by themselves.
    */
   async killCli(pid: number): Promise<void> {
-    const threads = await readdir(`/proc/${pid}/task`);
-    const children = await Promise.all(
-      threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, "utf8")),
-    );
+    const hosts = await this.languageHosts(pid);
     process.kill(pid, "SIGKILL");
-    for (const child of children.join(" ").trim().split(/ +/)) {
-      const command = await readFile(`/proc/${child}/cmdline`, "utf8").catch(() => "");
-      if (command.includes("pulumi-language-nodejs")) process.kill(Number(child), "SIGKILL");
-    }
+    for (const host of hosts) process.kill(host, "SIGKILL");
+  }
+
+  /** Language hosts that a running CLI has started. */
+  async languageHosts(cli: number): Promise<number[]> {
+    const threads = await readdir(`/proc/${cli}/task`);
+    const children = await Promise.all(
+      threads.map((thread) => readFile(`/proc/${cli}/task/${thread}/children`, "utf8")),
+    );
+    const pids = children.join(" ").trim().split(/ +/).filter(Boolean).map(Number);
+    const commands = await Promise.all(
+      pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")),
+    );
+    return pids.filter((_pid, index) => commands[index]?.includes("pulumi-language-nodejs"));
   }
 
   /** Processes of the dynamic providers that work in this project. */

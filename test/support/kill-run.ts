@@ -1,0 +1,176 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { deployedModels, isEmpty, mutatingCalls } from "./cloud-questions.ts";
+import { control } from "./emulator.ts";
+import type { KillPoint } from "./kill-points.ts";
+import { StackProject } from "./stack-project.ts";
+import { waitFor } from "./wait-for.ts";
+
+/** What one kill left behind and what the next plain command made of it. */
+export interface KillReport {
+  /** Resources in the cloud when the killed run was over: "1 bucket, 1 object, ...". */
+  readonly before: string;
+  /** Changing calls of the command that came next. */
+  readonly calls: readonly string[];
+  /** Resources after it. */
+  readonly after: string;
+  /** What is not as declared; empty when all is. */
+  readonly problems: readonly string[];
+}
+
+const OLD = { machineType: "n1-standard-8", acceleratorType: "NVIDIA_TESLA_T4", keepVersions: "1" };
+const NEW = { machineType: "g2-standard-8", acceleratorType: "NVIDIA_L4", keepVersions: "1" };
+
+/**
+ * Brings a stack to the kill point, kills, and runs the next plain command: up after create and rollout, destroy after
+ * destroy. Then everything has to be as declared, the preview empty, and destroy has to leave nothing.
+ */
+export async function killAndGoOn(point: KillPoint): Promise<KillReport> {
+  const stack = await StackProject.create({ servers: "light" });
+  try {
+    await stack.set(OLD);
+    if (point.phase !== "create") await stack.up();
+    if (point.phase === "rollout") {
+      await stack.set(NEW);
+      await stack.writeHandlerFile("note.py", '"""Changes the archive."""\n');
+    }
+    await runUntilKilled(stack, point);
+    const before = await describe(stack);
+    await control(stack.emulator.address, "DELETE", "requests");
+    const problems = await goOn(stack, point);
+    const calls = await mutatingCalls(stack.emulator.address);
+    const after = await describe(stack);
+    if (point.phase !== "destroy") problems.push(...(await findLeftovers(stack)));
+    return { before, calls, after, problems };
+  } finally {
+    await stack.remove();
+  }
+}
+
+/** Runs up or destroy until the moment, kills, and waits until nothing of the run is left. */
+async function runUntilKilled(stack: StackProject, point: KillPoint): Promise<void> {
+  const { method, when } = point;
+  await control(stack.emulator.address, "POST", "faults", {
+    method,
+    ...(when === "running" ? { hold: true } : { stall: true, when }),
+  });
+  const command = point.phase === "destroy" ? "destroy" : "up";
+  const run = stack.start([command, "--yes", "--skip-preview"]);
+  let output: string | undefined;
+  void run.ended.then((ended) => (output = ended.output));
+  await waitFor(
+    `the ${command}'s ${method}`,
+    async () => {
+      if (output !== undefined) throw new Error(`the ${command} ended by itself:\n${output}`);
+      return isHolding(stack);
+    },
+    120_000,
+  );
+  await kill(stack, run, point);
+  // What is killed beside the CLI, or asked to end, first has its effect; a call that stalls would keep the CLI.
+  await Promise.race([run.ended, sleep(1_000)]);
+  await control(stack.emulator.address, "DELETE", "faults");
+  await run.ended;
+  await waitFor(
+    "the end of the provider processes",
+    async () => (await stack.providerProcesses()).length === 0,
+    10_000,
+  );
+  await waitFor("the end of all operations", () => isIdle(stack), 30_000);
+}
+
+async function kill(
+  stack: StackProject,
+  run: ReturnType<StackProject["start"]>,
+  point: KillPoint,
+): Promise<void> {
+  switch (point.kill) {
+    case "cli":
+      return stack.killCli(run.pid);
+    case "provider":
+      return (await stack.providerProcesses()).forEach((pid) => process.kill(pid, "SIGKILL"));
+    case "language host":
+      return (await stack.languageHosts(run.pid)).forEach((pid) => process.kill(pid, "SIGKILL"));
+    case "Ctrl-C":
+      return void run.kill("SIGINT");
+    case "Ctrl-C twice":
+      run.kill("SIGINT");
+      await waitFor("the CLI's answer", () => run.output().includes("again"), 10_000);
+      return void run.kill("SIGINT");
+  }
+}
+
+async function goOn(stack: StackProject, point: KillPoint): Promise<string[]> {
+  if (point.phase === "destroy") {
+    await stack.destroy();
+    return isEmpty(await stack.cloud()) ? [] : [`destroy left ${await describe(stack)}`];
+  }
+  const { code, output } = await stack.tryUp();
+  if (code !== 0) return [`the next up failed:\n${output}`];
+  return findDifferences(stack, point);
+}
+
+/** What is not as the stack file declares it, each thing once. */
+async function findDifferences(stack: StackProject, point: KillPoint): Promise<string[]> {
+  const cloud = await stack.cloud();
+  const found: string[] = [];
+  const expectOne = (what: string, things: readonly unknown[]) => {
+    if (things.length !== 1) found.push(`${things.length} ${what}`);
+  };
+  expectOne("buckets", cloud.buckets);
+  expectOne("objects", Array.from({ length: cloud.buckets[0]?.objects ?? 0 }));
+  expectOne("models", cloud.models);
+  expectOne("versions", cloud.models[0]?.versions ?? []);
+  expectOne("endpoints", cloud.endpoints);
+  expectOne("deployed models", deployedModels(cloud));
+  expectOne("servers", cloud.servers);
+  const [deployed] = deployedModels(cloud);
+  const wanted = point.phase === "rollout" ? NEW : OLD;
+  if (deployed?.machineType !== wanted.machineType) {
+    found.push(`it runs on ${deployed?.machineType}, not on ${wanted.machineType}`);
+  }
+  const split = JSON.stringify(cloud.endpoints[0]?.trafficSplit);
+  if (split !== JSON.stringify({ [deployed?.id ?? ""]: 100 })) found.push(`the split is ${split}`);
+  const [version] = cloud.models[0]?.versions ?? [];
+  if (version?.versionId !== deployed?.modelVersionId) found.push("another version serves");
+  for (const alias of ["default", "live"]) {
+    if (version?.aliases.includes(alias) !== true) found.push(`alias ${alias} is missing`);
+  }
+  return found;
+}
+
+/** What a preview would still change, and what destroy leaves. */
+async function findLeftovers(stack: StackProject): Promise<string[]> {
+  const found: string[] = [];
+  const preview = await stack.run(["preview", "--expect-no-changes"]);
+  if (preview.code !== 0) found.push(`the next preview is not empty:\n${preview.output}`);
+  await stack.destroy();
+  if (!isEmpty(await stack.cloud())) found.push(`destroy left ${await describe(stack)}`);
+  return found;
+}
+
+async function describe(stack: StackProject): Promise<string> {
+  const cloud = await stack.cloud();
+  const counts: Record<string, number> = {
+    bucket: cloud.buckets.length,
+    object: cloud.buckets.reduce((sum, bucket) => sum + bucket.objects, 0),
+    version: cloud.models.flatMap((model) => model.versions).length,
+    endpoint: cloud.endpoints.length,
+    "deployed model": deployedModels(cloud).length,
+  };
+  const parts = Object.entries(counts)
+    .filter(([, count]) => count > 0)
+    .map(([what, count]) => `${count} ${what}${count === 1 ? "" : "s"}`);
+  return parts.length === 0 ? "nothing" : parts.join(", ");
+}
+
+async function isHolding(stack: StackProject): Promise<boolean> {
+  const { faults } = (await control(stack.emulator.address, "GET", "faults")) as {
+    faults: { holding: number }[];
+  };
+  return faults.some((fault) => fault.holding > 0);
+}
+
+async function isIdle(stack: StackProject): Promise<boolean> {
+  return (await stack.cloud()).operations.every((operation) => operation.done);
+}
