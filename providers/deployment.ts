@@ -12,6 +12,7 @@ import type { PendingOperation } from "./errors.ts";
 import { locationOf, sameResource } from "./names.ts";
 import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
 import type { ReadResult, Reconciled } from "./results.ts";
+import { retrying } from "./retry.ts";
 import { rollOut } from "./rollout.ts";
 import { tidyUp, untidied } from "./tidy.ts";
 import { undeployAll } from "./undeploy.ts";
@@ -141,7 +142,9 @@ export async function read(
   try {
     const connection = requireConnection(recorded.emulator);
     const client = await endpointClient(connection, locationOf(recorded.endpoint));
-    const endpoint = await observeEndpoint(client, recorded.endpoint, recorded.stackUid);
+    const endpoint = await retrying(() =>
+      observeEndpoint(client, recorded.endpoint, recorded.stackUid),
+    );
     if (endpoint === null || !endpointIsOurs(endpoint, recorded.stackUid)) return { id: "" };
     const serving = servingModel(endpoint, recorded);
     if (serving === undefined && recorded.pending !== null) return stillPending(id, recorded);

@@ -89,10 +89,12 @@ export async function read(
 ): Promise<ReadResult<VertexModelOutputs>> {
   const client = await modelClient(requireConnection(recorded.emulator), recorded.location);
   try {
-    const found = await client.getModel({ name: recorded.modelName }).catch(nullIfNotFound);
+    const found = await retrying(() =>
+      client.getModel({ name: recorded.modelName }).catch(nullIfNotFound),
+    );
     if (found === null && recorded.pending !== null) return stillPending(id, recorded);
     if (found === null || !isOurs(found[0].labels, recorded.stackUid)) return { id: "" };
-    const versions = await listVersions(client, recorded.modelName);
+    const versions = await retrying(() => listVersions(client, recorded.modelName));
     const version = versionWithAlias(versions, recorded.versionAlias);
     const observed = {
       displayName: found[0].displayName ?? "",
@@ -151,7 +153,7 @@ async function reconcile(
   };
   try {
     const versionId = await ensureVersion(inputs, pending);
-    await ensureDescription(inputs);
+    await retrying(() => ensureDescription(inputs));
     return plain({ ...outputs, versionId });
   } catch (error) {
     throw asPartialFailure(

@@ -1,9 +1,17 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import type { CallOptions } from "google-gax";
 
 import { cancelled, showProgress } from "./engine.ts";
-import { Code, ReconcileError, UnfinishedError, codeOf, detailOf, isNotFound } from "./errors.ts";
+import {
+  OperationFailedError,
+  ReconcileError,
+  UnfinishedError,
+  detailOf,
+  isNotFound,
+  nextStep,
+} from "./errors.ts";
+import { patienceMs, pause, pollIntervalMs } from "./patience.ts";
+
+export { OperationFailedError } from "./errors.ts";
 
 /** google.longrunning.Operation as the clients decode it. */
 interface RawOperation {
@@ -44,29 +52,8 @@ export interface WaitOptions {
   readonly what: string;
 }
 
-/** A failed long-running operation, with the code that Google put in its error. */
-export class OperationFailedError extends ReconcileError {
-  readonly code: number;
-
-  constructor(what: string, code: number, message: string) {
-    const ended = message.replace(/\.?\s*$/, ".");
-    super(`The ${what} failed: ${ended}${code === Code.RESOURCE_EXHAUSTED ? QUOTA_HINT : ""}`);
-    this.name = "OperationFailedError";
-    this.code = code;
-  }
-}
-
-const QUOTA_HINT =
-  " Ask for more of that quota, use another acceleratorType or region, or free what uses it.";
-
 /** One try per poll: the waiter itself decides how long to go on. */
 const ONCE: CallOptions = { timeout: 15_000, retry: null };
-
-/** Longest pause between two polls. Local stacks set a shorter one. */
-function pollIntervalMs(): number {
-  const value = Number(process.env.VERTEX_DIFFUSION_POLL_MS);
-  return Number.isFinite(value) && value >= 50 ? value : 5_000;
-}
 
 /**
  * Starts a change; the generated client's own polling is not used, since it can't be resumed in another process. Throws
@@ -104,11 +91,9 @@ export async function waitFor(
       if (operation === null) return;
       lostSince = undefined;
     } catch (error) {
-      if (!isTransient(error)) throw error;
+      // Whatever the answer: the change was accepted and may still run, so it is never lost sight of.
       lostSince ??= Date.now();
-      if (Date.now() - lostSince > LOST_CONNECTION_MS) {
-        throw unfinished(accepted, options, `the connection was lost (${detailOf(error)})`);
-      }
+      if (Date.now() - lostSince >= patienceMs()) throw outOfSight(accepted, options, error);
     }
     if (operation?.done) {
       if (operation.error?.code) {
@@ -133,16 +118,6 @@ export async function waitFor(
   }
 }
 
-/** Sleeps, but no longer than until the run is cancelled. */
-async function pause(ms: number): Promise<void> {
-  await sleep(ms, undefined, { signal: cancelled }).catch((error: unknown) => {
-    if (!cancelled.aborted) throw error;
-  });
-}
-
-/** How long the server may be unreachable while an operation runs. */
-const LOST_CONNECTION_MS = 60_000;
-
 function unfinished(accepted: Accepted, options: WaitOptions, why: string): UnfinishedError {
   return new UnfinishedError(
     `The ${options.what} is not finished: ${why}. Operation "${accepted.operation}" may still run; the next "up" waits for it and makes nothing twice.`,
@@ -150,9 +125,18 @@ function unfinished(accepted: Accepted, options: WaitOptions, why: string): Unfi
   );
 }
 
-function isTransient(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === Code.UNAVAILABLE || code === Code.DEADLINE_EXCEEDED || code === Code.INTERNAL;
+function outOfSight(accepted: Accepted, options: WaitOptions, error: unknown): UnfinishedError {
+  const why = detailOf(error).replace(/\.?\s*$/, "");
+  const step = nextStep(error);
+  const seconds = Math.round(patienceMs() / 1000);
+  const { message } = unfinished(
+    accepted,
+    options,
+    `Google did not say for ${seconds} s how it goes on (${why})`,
+  );
+  return new UnfinishedError(`${message}${step === "" ? "" : ` ${step}`}`, accepted, {
+    cause: error,
+  });
 }
 
 async function getOperation(client: OperationsOwner, name: string): Promise<RawOperation | null> {

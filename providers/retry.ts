@@ -1,25 +1,23 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { cancelled } from "./engine.ts";
+import { Code, OperationFailedError, codeOf, isRateLimit, isTransient } from "./errors.ts";
+import { patienceMs, pause } from "./patience.ts";
 
-import { Code, codeOf } from "./errors.ts";
-import { OperationFailedError } from "./operations.ts";
-
-/** Tries of one observe-and-change cycle, and the pause before the second; it doubles each time. */
+/** Tries of one observe-and-change cycle. */
 const MAX_TRIES = 6;
-const FIRST_PAUSE_MS = 500;
 
-const RETRIED: ReadonlySet<number> = new Set([
-  Code.UNAVAILABLE,
-  Code.ABORTED,
-  Code.DEADLINE_EXCEEDED,
-  Code.INTERNAL,
-  Code.UNKNOWN,
-]);
+/** The pause before the second try as a part of the patience; it doubles each time: 15 s in all, a minute for a rate limit. */
+const FIRST_PAUSE = 1 / 120;
+const FIRST_RATE_LIMIT_PAUSE = 1 / 30;
 
-/** Whether the same cycle may go better a moment later. A full quota or a refusal never does. */
+/**
+ * Whether the same cycle may go better a moment later. A full GPU quota or a refusal never does. A thing that somebody made
+ * between the look and the change (ALREADY_EXISTS, HTTP 409 and 412) is seen by the next look.
+ */
 function isWorthAnotherTry(error: unknown): boolean {
   if (error instanceof OperationFailedError) return false;
   const code = codeOf(error);
-  return code !== undefined && (RETRIED.has(code) || (code >= 500 && code < 600));
+  const isOvertaken = code === Code.ALREADY_EXISTS || code === 409 || code === 412;
+  return isOvertaken || isTransient(error) || isRateLimit(error);
 }
 
 /**
@@ -31,8 +29,10 @@ export async function retrying<T>(cycle: () => Promise<T>): Promise<T> {
     try {
       return await cycle();
     } catch (error) {
-      if (attempt >= MAX_TRIES || !isWorthAnotherTry(error)) throw error;
-      await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1));
+      if (attempt >= MAX_TRIES || cancelled.aborted || !isWorthAnotherTry(error)) throw error;
+      const first = isRateLimit(error) ? FIRST_RATE_LIMIT_PAUSE : FIRST_PAUSE;
+      await pause(patienceMs() * first * 2 ** (attempt - 1));
+      if (cancelled.aborted) throw error;
     }
   }
 }

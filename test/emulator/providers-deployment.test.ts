@@ -91,7 +91,7 @@ describe("a ModelDeployment that stands", () => {
   });
 
   it("is not taken for gone when Google can't be reached", async () => {
-    await scene.emulator.fault({ method: "GetEndpoint", status: "UNAVAILABLE" });
+    await scene.emulator.fault({ method: "GetEndpoint", status: "UNAVAILABLE", times: 6 });
 
     const error = await rejectionOf(deployment.read(ENDPOINT, recorded));
 

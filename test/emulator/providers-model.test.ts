@@ -206,7 +206,7 @@ describe("VertexModel on the local Vertex AI", () => {
 
   it("keeps what is recorded when Google can't be reached: that does not mean gone", async () => {
     const outs = await created();
-    await emulator.fault({ method: "GetModel", status: "UNAVAILABLE" });
+    await emulator.fault({ method: "GetModel", status: "UNAVAILABLE", times: 6 });
 
     const error = await rejectionOf(model.read(MODEL, outs));
 

@@ -57,6 +57,23 @@ describe("explain", () => {
     expect(error.message).toBe(`Could not deploy "m": No. ${step}`);
   });
 
+  it.each([
+    {
+      kind: "a region without free machines",
+      words: "There are not enough machines of the requested type available",
+      step: "Run the same command again later, or use another acceleratorType, machineType or region.",
+    },
+    {
+      kind: "a rate limit",
+      words: "Quota exceeded for limit 'Online requests per minute'",
+      step: "Google was asked too often: run the same command again in a minute; nothing is made twice.",
+    },
+  ])("tells $kind from a full quota", ({ words, step }) => {
+    const error = explain('deploy "m"', grpcError(Code.RESOURCE_EXHAUSTED, words));
+
+    expect(error.message).toBe(`Could not deploy "m": ${words}. ${step}`);
+  });
+
   it("passes an error that is explained already", () => {
     const explained = new ReconcileError("Could not use it.");
 
@@ -75,7 +92,7 @@ describe("explain", () => {
   });
 
   it("prints no stack trace where Pulumi prints the error and its stack", () => {
-    const explained = explain('read "m"', grpcError(Code.INTERNAL, "Broken"));
+    const explained = explain('read "m"', grpcError(Code.INVALID_ARGUMENT, "Broken"));
 
     expect(`${explained}: ${explained.stack}`).toBe(
       'vertex-diffusion: Could not read "m": Broken.',
@@ -133,6 +150,18 @@ describe("detailOf", () => {
     { case: "gRPC details", error: grpcError(3, "details"), detail: "details" },
     { case: "an error's message", error: new Error("message"), detail: "message" },
     { case: "text", error: "text", detail: "text" },
+    {
+      case: "no more of an address than its host: an upload's is a key",
+      error: new Error(
+        "request to https://storage.googleapis.com/upload/b/o?upload_id=K failed, reason: read ECONNRESET",
+      ),
+      detail: "request to https://storage.googleapis.com failed, reason: read ECONNRESET",
+    },
+    {
+      case: "no web page",
+      error: new Error("<!DOCTYPE html><html>Service error</html>"),
+      detail: "the server answered with a web page",
+    },
     { case: "an object that says nothing", error: { code: 3 }, detail: "an unknown error" },
   ])("takes $case", ({ error, detail }) => {
     expect(detailOf(error)).toBe(detail);
