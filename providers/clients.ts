@@ -90,6 +90,12 @@ export function endpointClient(
   });
 }
 
+/**
+ * One try per call: the cycles that observe and change decide how long to go on (retry.ts), and the client's own retries
+ * would skip every call without a precondition and hide an upload's HTTP status.
+ */
+const ONE_TRY = { autoRetry: false, maxRetries: 0, retryableErrorFn: () => false };
+
 /** Objects and buckets. */
 export function storageClient(connection: Connection, project: string): Promise<Storage> {
   return cached("storage", connection, project, async () => {
@@ -97,11 +103,16 @@ export function storageClient(connection: Connection, project: string): Promise<
     if (connection.kind === "emulator") {
       return new Client({
         projectId: project,
+        retryOptions: ONE_TRY,
         apiEndpoint: connection.rest,
         authClient: new PassThroughClient(),
       });
     }
     const auth = await googleAuth();
-    return new Client({ projectId: project, authClient: await auth.getClient() });
+    return new Client({
+      projectId: project,
+      retryOptions: ONE_TRY,
+      authClient: await auth.getClient(),
+    });
   });
 }

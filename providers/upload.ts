@@ -1,4 +1,4 @@
-import { rm, stat } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 
 import type { File, Storage } from "@google-cloud/storage";
 
@@ -9,6 +9,8 @@ import { storageClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { showProgress } from "./engine.ts";
 import { ReconcileError, explain, isNotFound, nullIfNotFound } from "./errors.ts";
+import { deleteAsSeen, sendObject } from "./objects.ts";
+import type { Sending } from "./objects.ts";
 import { OBJECT_DIGEST_KEY, OBJECT_STACK_KEY } from "./ownership.ts";
 import { SCHEMA, plain } from "./results.ts";
 import type { ReadResult, Reconciled } from "./results.ts";
@@ -79,9 +81,11 @@ export async function read(
 ): Promise<ReadResult<ArchiveUploadOutputs>> {
   try {
     const storage = await storageOf(recorded);
-    const [exists] = await storage.bucket(recorded.bucket).exists();
-    if (!exists) return { id: "" };
-    const file = await findObject(storage, recorded);
+    const file = await retrying(async () => {
+      const [exists] = await storage.bucket(recorded.bucket).exists();
+      return exists ? findObject(storage, recorded) : undefined;
+    });
+    if (file === undefined) return { id: "" };
     const drift = describeDrift(recorded, file);
     const props = { ...recorded, drift };
     return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };
@@ -108,7 +112,7 @@ export async function deleteArchives(target: ArchivesTarget): Promise<void> {
       const [files] = await storage.bucket(target.bucket).getFiles({ prefix: ARCHIVES_PREFIX });
       for (const file of files) {
         if (file.metadata.metadata?.[OBJECT_STACK_KEY] === target.stackUid) {
-          await file.delete({ ignoreNotFound: true });
+          await deleteAsSeen(file);
         }
       }
     });
@@ -152,7 +156,9 @@ async function reconcile(
 ): Promise<ArchiveUploadOutputs> {
   try {
     const storage = await storageOf(inputs);
-    const file = await retrying(() => ensureObject(storage, inputs, recordedCrc32c));
+    const sending: Sending = {};
+    const file = await retrying(() => ensureObject(storage, inputs, recordedCrc32c, sending));
+    if (sending.path !== undefined) await rm(sending.path, { force: true });
     return plain({
       ...inputs,
       sizeBytes: Number(file.metadata.size ?? 0),
@@ -174,6 +180,7 @@ async function ensureObject(
   storage: Storage,
   inputs: ArchiveUploadInputs,
   recordedCrc32c: string | null,
+  sending: Sending,
 ): Promise<File> {
   const existing = await findObject(storage, inputs);
   if (existing !== null) {
@@ -186,21 +193,21 @@ async function ensureObject(
     const isWhole = recordedCrc32c === null || existing.metadata.crc32c === recordedCrc32c;
     if (metadata[OBJECT_DIGEST_KEY] === inputs.digest && isWhole) return existing;
   }
-  const path = await buildArchive(await readPlan(inputs.planPath), inputs.progressUrn);
-  const { size } = await stat(path);
-  const [file] = await storage.bucket(inputs.bucket).upload(path, {
-    destination: objectName(inputs.digest),
-    resumable: size > RESUMABLE_FROM_BYTES,
-    validation: "crc32c",
+  sending.path ??= await buildArchive(await readPlan(inputs.planPath), inputs.progressUrn);
+  // Takes the place of what was seen and of nothing else: what somebody put there since is looked at first (HTTP 412).
+  const ifGenerationMatch = existing?.metadata.generation ?? 0;
+  const file = storage.bucket(inputs.bucket).file(objectName(inputs.digest));
+  await sendObject({
+    file,
+    path: sending.path,
     metadata: {
       contentType: "application/zip",
-      metadata: {
-        [OBJECT_STACK_KEY]: inputs.stackUid,
-        [OBJECT_DIGEST_KEY]: inputs.digest,
-      },
+      metadata: { [OBJECT_STACK_KEY]: inputs.stackUid, [OBJECT_DIGEST_KEY]: inputs.digest },
     },
-    onUploadProgress: (progress: { bytesWritten: number }) => {
-      const percent = Math.floor((100 * progress.bytesWritten) / size);
+    ifGenerationMatch: Number(ifGenerationMatch),
+    sending,
+    onProgress: (sent, size) => {
+      const percent = Math.floor((100 * sent) / size);
       showProgress(
         inputs.progressUrn,
         `uploading model.mar: ${percent} % of ${(size / 1e6).toFixed(1)} MB`,
@@ -208,9 +215,5 @@ async function ensureObject(
     },
   });
   await file.getMetadata();
-  await rm(path, { force: true });
   return file;
 }
-
-/** Below this one request is quicker than a session (Cloud Storage advises resumable uploads from about 8 MiB). */
-const RESUMABLE_FROM_BYTES = 8 * 1024 * 1024;

@@ -3,6 +3,7 @@ import type { ModelServiceClient } from "@google-cloud/aiplatform/build/src/v1/m
 import type { Storage } from "@google-cloud/storage";
 
 import { Code, codeOf, nullIfNotFound } from "./errors.ts";
+import { deleteAsSeen } from "./objects.ts";
 import { accept, waitFor } from "./operations.ts";
 import { OBJECT_STACK_KEY } from "./ownership.ts";
 
@@ -125,7 +126,7 @@ export async function pruneArchives(
     const folder = `gs://${bucket}/${file.name.slice(0, file.name.lastIndexOf("/"))}`;
     const used = uris.some((uri) => uri.replace(/\/$/, "") === folder);
     if (!used && file.metadata.metadata?.[OBJECT_STACK_KEY] === stackUid) {
-      await file.delete({ ignoreNotFound: true });
+      await deleteAsSeen(file);
     }
   }
 }

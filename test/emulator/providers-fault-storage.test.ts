@@ -1,0 +1,189 @@
+import { Storage } from "@google-cloud/storage";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { PassThroughClient } from "google-auth-library";
+
+import * as upload from "../../providers/upload.ts";
+import { enterArchiveSources } from "../support/archive-sources.ts";
+import type { ArchiveSources } from "../support/archive-sources.ts";
+import { makeBucket } from "../support/bucket.ts";
+import { startCuttingProxy } from "../support/cutting-proxy.ts";
+import type { CuttingProxy } from "../support/cutting-proxy.ts";
+import { rejectionOf, startProviderEmulator } from "../support/provider-emulator.ts";
+import type { ProviderEmulator } from "../support/provider-emulator.ts";
+import { uploadInputs } from "../support/provider-inputs.ts";
+
+const BUCKET = "test-bucket";
+const ID = `gs://${BUCKET}/archives`;
+/** More than one request holds: sent in a resumable session. */
+const LONG = Buffer.alloc(12 * 1024 * 1024, 7);
+
+/** What a person must never read: an address's path or query, a key to an upload, a page. */
+const SECRET = /upload_id|https?:\/\/[^\s"]*\/|<html/i;
+
+const FAULTS = [
+  { status: "UNAVAILABLE" },
+  { status: "RESOURCE_EXHAUSTED" },
+  { status: "INTERNAL" },
+  { status: "DEADLINE_EXCEEDED" },
+  { status: "ABORTED" },
+  { reset: true },
+] as const;
+
+const ROWS = FAULTS.flatMap((fault) =>
+  (["before", "after"] as const).map((when) => ({
+    name: "reset" in fault ? "a reset" : fault.status,
+    when,
+    fault: { ...fault, when },
+  })),
+);
+
+let emulator: ProviderEmulator;
+let sources: ArchiveSources;
+
+beforeAll(async () => {
+  emulator = await startProviderEmulator();
+});
+
+afterAll(async () => {
+  await emulator.stop();
+});
+
+beforeEach(async () => {
+  sources = enterArchiveSources();
+  await makeBucket(emulator.rest, BUCKET);
+});
+
+afterEach(async () => {
+  sources.remove();
+  expect(await emulator.leftFaults()).toEqual([]);
+  await emulator.reset();
+});
+
+async function objectNames(): Promise<string[]> {
+  const storage = new Storage({
+    apiEndpoint: emulator.rest,
+    projectId: "local-project",
+    authClient: new PassThroughClient(),
+  });
+  const [files] = await storage.bucket(BUCKET).getFiles();
+  return files.map((file) => file.name);
+}
+
+describe.each(ROWS)("$name $when the work of Cloud Storage", ({ fault }) => {
+  it("is survived by a short upload, which makes one object", async () => {
+    const inputs = uploadInputs(sources.plan("one"));
+    await emulator.fault({ method: "storage.objects.insert", ...fault });
+
+    const { outs } = await upload.create(inputs);
+
+    expect(await objectNames()).toEqual([`archives/${inputs.digest}/model.mar`]);
+    expect(upload.diff(ID, outs, inputs).changes).toBe(false);
+  });
+
+  it("is survived by a delete, which leaves nothing", async () => {
+    const { outs } = await upload.create(uploadInputs(sources.plan("one")));
+    await emulator.fault({ method: "storage.objects.delete", ...fault });
+
+    await upload.remove(ID, outs);
+
+    expect(await objectNames()).toEqual([]);
+  });
+
+  it.each(["storage.buckets.get", "storage.objects.get"])(
+    "is survived by a read's %s",
+    async (method) => {
+      const { outs } = await upload.create(uploadInputs(sources.plan("one")));
+      await emulator.fault({ method, ...fault });
+
+      expect((await upload.read(ID, outs)).props).toEqual(outs);
+    },
+  );
+
+  it("is survived by the listing before a delete", async () => {
+    const { outs } = await upload.create(uploadInputs(sources.plan("one")));
+    await emulator.fault({ method: "storage.objects.list", ...fault });
+
+    await upload.remove(ID, outs);
+
+    expect(await objectNames()).toEqual([]);
+  });
+});
+
+describe("a fault of Cloud Storage that does not pass", () => {
+  it.each([
+    { name: "a reset", fault: { reset: true }, content: "one", says: /nothing is made twice\.$/ },
+    {
+      name: "a reset of a session",
+      fault: { reset: true },
+      content: LONG,
+      says: /nothing is made twice\.$/,
+    },
+    {
+      name: "HTTP 503",
+      fault: { status: "UNAVAILABLE" },
+      content: "one",
+      says: /nothing is made twice\.$/,
+    },
+    {
+      name: "HTTP 429",
+      fault: { status: "RESOURCE_EXHAUSTED" },
+      content: "one",
+      says: /Google was asked too often: run the same command again in a minute/,
+    },
+  ])("ends the upload after six tries of $name, and the next call sends it", async (row) => {
+    const inputs = uploadInputs(sources.plan(row.content));
+    await emulator.calls();
+    await emulator.fault({ method: "storage.objects.insert", times: 6, ...row.fault });
+
+    const error = await rejectionOf(upload.create(inputs));
+    const tries = (await emulator.calls()).filter((call) => call === "storage.objects.insert");
+    const left = await objectNames();
+    await upload.create(inputs);
+
+    expect(error.message).toMatch(/^Could not upload archive "gs:\/\/test-bucket\/archives\//);
+    expect(error.message).toMatch(row.says);
+    expect(error.message.replace(/^[^:]*:[^:]*: /, "")).not.toMatch(SECRET);
+    expect(tries).toHaveLength(6);
+    expect(left).toEqual([]);
+    expect(await objectNames()).toEqual([`archives/${inputs.digest}/model.mar`]);
+  });
+});
+
+describe("a long upload whose connection breaks on the way", () => {
+  let proxy: CuttingProxy;
+  const address = process.env.VERTEX_DIFFUSION_EMULATOR;
+
+  beforeEach(async () => {
+    proxy = await startCuttingProxy(emulator.rest);
+    process.env.VERTEX_DIFFUSION_EMULATOR = `http://${proxy.address}`;
+  });
+
+  afterEach(async () => {
+    process.env.VERTEX_DIFFUSION_EMULATOR = address;
+    await proxy.stop();
+  });
+
+  it("goes on where it was cut and is whole", async () => {
+    const inputs = uploadInputs(sources.plan(LONG));
+    proxy.cut(8 * 1024 * 1024);
+
+    const { outs } = await upload.create(inputs);
+
+    expect(outs.sizeBytes).toBeGreaterThan(LONG.length);
+    expect(await objectNames()).toEqual([`archives/${inputs.digest}/model.mar`]);
+    // Sent once and a bit more, not from its beginning again.
+    expect(proxy.sentBytes()).toBeLessThan(LONG.length + 4 * 1024 * 1024);
+  });
+
+  it("says neither the session's address nor its key when it can't go on", async () => {
+    const inputs = uploadInputs(sources.plan(LONG));
+    proxy.cut(1024 * 1024, 6);
+
+    const error = await rejectionOf(upload.create(inputs));
+
+    expect(error.message.replace(/^[^:]*:[^:]*: /, "")).not.toMatch(SECRET);
+    expect(error.message).toMatch(/nothing is made twice\.$/);
+    await upload.create(inputs);
+    expect(await objectNames()).toEqual([`archives/${inputs.digest}/model.mar`]);
+  });
+});
