@@ -111,6 +111,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         autoscaling: toAutoscaling(settings.targetGpuPercent),
         spot: settings.spot,
         serviceAccount: settings.serviceAccount,
+        rollout: settings.rollout,
         keepVersions: settings.keepVersions,
         bucket: args.bucketName,
         deployTimeoutSeconds: settings.deployTimeoutSeconds,

@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import type { RolloutKind } from "@vertex-diffusion/providers/deployment";
+
 import { checkMachine } from "./machine-rules.ts";
 import type { Problem } from "./machine-rules.ts";
 import { bucketNameProblem, defaultBucketName } from "./names.ts";
@@ -34,6 +36,8 @@ export interface Settings {
   readonly bucketName: string;
   readonly kmsKey: string | null;
   readonly forceDestroy: boolean;
+  /** How a new deployment takes over from the old one. */
+  readonly rollout: RolloutKind;
   readonly keepVersions: number;
   readonly uploadTimeoutSeconds: number;
   readonly deployTimeoutSeconds: number;
@@ -83,6 +87,7 @@ export function readSettings(): Settings {
     bucketName,
     kmsKey: config.get("kmsKey") || null,
     forceDestroy: config.requireBoolean("forceDestroy"),
+    rollout: config.require("rollout") as RolloutKind,
     keepVersions: config.requireNumber("keepVersions"),
     uploadTimeoutSeconds: config.requireNumber("uploadTimeoutSeconds"),
     deployTimeoutSeconds: config.requireNumber("deployTimeoutSeconds"),
@@ -97,6 +102,8 @@ export function readSettings(): Settings {
   return settings;
 }
 
+const ROLLOUTS: readonly RolloutKind[] = ["surge", "recreate"];
+
 /** Everything that is wrong with the settings, whatever stack they come from. */
 export function checkSettings(settings: Settings): Problem[] {
   const problems = checkMachine(settings);
@@ -105,6 +112,12 @@ export function checkSettings(settings: Settings): Problem[] {
     problems.push({
       setting: "container",
       reason: `"${String(container)}" is not a kind of container. Offered: "prebuilt".`,
+    });
+  }
+  if (!ROLLOUTS.includes(settings.rollout)) {
+    problems.push({
+      setting: "rollout",
+      reason: `"${String(settings.rollout)}" is not a kind of rollout. Offered: ${ROLLOUTS.map((kind) => `"${kind}"`).join(", ")}.`,
     });
   }
   if (!/^[\w.-]+\/.+/.test(settings.image)) {

@@ -13,6 +13,7 @@ import { locationOf, sameResource } from "./names.ts";
 import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
 import type { ReadResult, Reconciled } from "./results.ts";
 import { retrying } from "./retry.ts";
+import { rolloutNotice } from "./rollout-notice.ts";
 import { rollOut } from "./rollout.ts";
 import { tidyUp, untidied } from "./tidy.ts";
 import { undeployAll } from "./undeploy.ts";
@@ -21,6 +22,12 @@ import { listVersions, versionWithAlias } from "./versions.ts";
 export { check } from "./check.ts";
 
 type IModel = protos.google.cloud.aiplatform.v1.IModel;
+
+/**
+ * How a new deployment takes over. "surge": beside the old one, which is undeployed afterwards. "recreate": after the old
+ * one is undeployed, for when there is no second accelerator.
+ */
+export type RolloutKind = "surge" | "recreate";
 
 /** What the endpoint serves: it owns this stack's deployed models there and the whole traffic split. */
 export interface ModelDeploymentInputs {
@@ -41,6 +48,7 @@ export interface ModelDeploymentInputs {
   readonly autoscaling: readonly AutoscalingMetric[];
   readonly spot: boolean;
   readonly serviceAccount: string | null;
+  readonly rollout: RolloutKind;
   /** Model versions kept after a rollout, the newest first. At least 1. */
   readonly keepVersions: number;
   /** Bucket whose archives are pruned with their versions. */
@@ -77,6 +85,7 @@ export const effects: EffectTable<ModelDeploymentInputs> = {
   autoscaling: "update",
   spot: "update",
   serviceAccount: "update",
+  rollout: "none",
   keepVersions: "update",
   bucket: "update",
   deployTimeoutSeconds: "none",
@@ -97,30 +106,6 @@ export function diff(
   const unfinished = Boolean(recorded.pending ?? recorded.drift) || recorded.tidied === false;
   return { ...changes, changes: changes.changes || unfinished };
 }
-
-/** What a rollout goes from and to, in words for a preview; null when nothing immutable changes. */
-export function rolloutNotice(
-  recorded: Pick<ModelDeploymentInputs, (typeof NOTICED)[number]>,
-  wanted: Pick<ModelDeploymentInputs, (typeof NOTICED)[number]>,
-): string | null {
-  const changed = NOTICED.filter((key) => recorded[key] !== wanted[key]);
-  if (changed.length === 0) return null;
-  if (recorded.versionAlias === "")
-    return `deploys ${wanted.versionAlias} again: nothing is deployed`;
-  const steps = changed.map(
-    (key) => `${key} ${recorded[key] ?? "none"} -> ${wanted[key] ?? "none"}`,
-  );
-  return `rolls out ${steps.join(", ")}: old and new run side by side, both billed, until the new one answers`;
-}
-
-const NOTICED = [
-  "versionAlias",
-  "machineType",
-  "acceleratorType",
-  "acceleratorCount",
-  "spot",
-  "serviceAccount",
-] as const;
 
 export async function create(inputs: ModelDeploymentInputs) {
   return { id: inputs.endpoint, outs: await reconcile(inputs, null) };

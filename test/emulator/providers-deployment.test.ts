@@ -138,18 +138,6 @@ describe("a ModelDeployment that stands", () => {
     expect((await scene.endpoint()).trafficSplit).toEqual({ [recorded.deployedModelId]: 100 });
   });
 
-  it("keeps serving when the GPU quota is full, and the error names the metric", async () => {
-    await scene.emulator.setQuotas({ "us-central1": { NVIDIA_TESLA_T4: 2 } });
-
-    const error = await rejectionOf(update({ acceleratorCount: 2 }));
-
-    expect(error.message).toMatch(
-      /^Could not deploy "sha-000000000001" to endpoint ".*": .*custom_model_serving_nvidia_t4_gpus.* Ask for more of that quota, use another acceleratorType or region, or free what uses it\.$/,
-    );
-    expect((await scene.endpoint()).trafficSplit).toEqual({ [recorded.deployedModelId]: 100 });
-    await scene.emulator.setQuotas({ "us-central1": { NVIDIA_TESLA_T4: 12 } });
-  });
-
   it("keeps all traffic when a new version does not come up, and the error has the server's last lines", async () => {
     const error = await rejectionOf(update({ versionAlias: ALIASES.broken }));
 

@@ -69,6 +69,7 @@ export function deploymentInputs(
     autoscaling: [],
     spot: false,
     serviceAccount: null,
+    rollout: "surge",
     keepVersions: 3,
     bucket: "test-bucket",
     deployTimeoutSeconds: 120,

@@ -25,6 +25,7 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     bucketName: "my-project-diffusion-dev",
     kmsKey: null,
     forceDestroy: false,
+    rollout: "surge",
     keepVersions: 3,
     uploadTimeoutSeconds: 3600,
     deployTimeoutSeconds: 3600,

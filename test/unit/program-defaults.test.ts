@@ -160,6 +160,7 @@ describe("the program with a minimal stack file", () => {
       autoscaling: [],
       spot: false,
       serviceAccount: null,
+      rollout: "surge",
       keepVersions: 3,
       bucket: "my-project-diffusion-dev",
       deployTimeoutSeconds: 3600,

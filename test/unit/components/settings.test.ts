@@ -31,6 +31,12 @@ describe("checkSettings", () => {
       reason: "2 is below minReplicas (3). Set 3 or more.",
     },
     {
+      case: "a kind of rollout that there is not",
+      changes: { rollout: "blue-green" as Settings["rollout"] },
+      setting: "rollout",
+      reason: '"blue-green" is not a kind of rollout. Offered: "surge", "recreate".',
+    },
+    {
       case: "a count that the machine does not offer",
       changes: { acceleratorCount: 3 },
       setting: "acceleratorCount",
@@ -172,6 +178,7 @@ describe("readSettings", () => {
       "vertex-diffusion:kmsKey":
         "projects/my-project/locations/europe-west4/keyRings/r/cryptoKeys/k",
       "vertex-diffusion:forceDestroy": "true",
+      "vertex-diffusion:rollout": "recreate",
       "vertex-diffusion:keepVersions": "7",
       "vertex-diffusion:uploadTimeoutSeconds": "600",
       "vertex-diffusion:deployTimeoutSeconds": "5400",
@@ -200,6 +207,7 @@ describe("readSettings", () => {
       bucketName: "my-bucket",
       kmsKey: "projects/my-project/locations/europe-west4/keyRings/r/cryptoKeys/k",
       forceDestroy: true,
+      rollout: "recreate",
       keepVersions: 7,
       uploadTimeoutSeconds: 600,
       deployTimeoutSeconds: 5400,

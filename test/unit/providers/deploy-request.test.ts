@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { toDeployRequest } from "../../../providers/rollout.ts";
+import { toDeployRequest } from "../../../providers/deploy-request.ts";
 import {
   ENDPOINT,
   MODEL,

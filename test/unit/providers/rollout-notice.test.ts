@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { rolloutNotice } from "../../../providers/deployment.ts";
+import { rolloutNotice } from "../../../providers/rollout-notice.ts";
 import { deploymentInputs } from "../../support/provider-inputs.ts";
 
 const RECORDED = deploymentInputs();
@@ -15,6 +15,14 @@ describe("rolloutNotice", () => {
 
     expect(rolloutNotice(RECORDED, wanted)).toBe(
       "rolls out machineType n1-standard-8 -> g2-standard-8, acceleratorType NVIDIA_TESLA_T4 -> NVIDIA_L4, serviceAccount none -> sd@p.iam.gserviceaccount.com: old and new run side by side, both billed, until the new one answers",
+    );
+  });
+
+  it("says that the endpoint will be down when the old one is undeployed first", () => {
+    const wanted = deploymentInputs({ spot: true, rollout: "recreate" });
+
+    expect(rolloutNotice(RECORDED, wanted)).toBe(
+      "rolls out spot false -> true: the old one is undeployed first (rollout: recreate), so the endpoint is down until the new one answers, about 20 minutes with a GPU",
     );
   });
 
