@@ -31,8 +31,15 @@ export class ArtifactUpload extends pulumi.ComponentResource {
     );
     const upload = new ArchiveUpload(
       name,
-      { emulator, stackUid, project, bucket, digest: archive.digest, planPath: archive.planPath },
-      { parent: this, dependsOn: claim },
+      {
+        emulator,
+        stackUid,
+        project,
+        bucket: claim.bucket,
+        digest: archive.digest,
+        planPath: archive.planPath,
+      },
+      { parent: this },
     );
     this.artifactUri = pulumi.interpolate`gs://${bucket}/archives/${archive.digest}`;
     this.sizeBytes = upload.sizeBytes;

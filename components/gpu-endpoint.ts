@@ -8,6 +8,7 @@ import type { ArtifactUpload } from "./artifact-upload.ts";
 import { markedLabels } from "./marks.ts";
 import type { ModelArchive } from "./model-archive.ts";
 import { endpointIdOf, modelIdOf } from "./names.ts";
+import { isRecorded } from "./recorded.ts";
 import { Claim } from "./resources/claim.ts";
 import { ModelDeployment } from "./resources/model-deployment.ts";
 import { VertexModel } from "./resources/vertex-model.ts";
@@ -59,7 +60,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         ...context,
         location: region,
         modelId,
-        modelName,
+        modelName: modelClaim.modelName,
         displayName: modelId,
         description: `Stable Diffusion of stack ${settings.stack}, managed by vertex-diffusion.`,
         labels: stack.labels,
@@ -68,12 +69,23 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         versionAlias,
         uploadTimeoutSeconds: settings.uploadTimeoutSeconds,
       },
-      { parent: this, dependsOn: modelClaim },
+      { parent: this },
+    );
+    const endpointName = `projects/${project}/locations/${region}/endpoints/${endpointIdOf(project, settings.stack)}`;
+    const endpointClaim = new Claim(
+      `${name}-claim`,
+      context,
+      {
+        kind: "endpoint",
+        endpoint: endpointName,
+        recorded: isRecorded("gcp:vertex/aiEndpoint:AiEndpoint", name),
+      },
+      { parent: this },
     );
     const endpoint = new gcp.vertex.AiEndpoint(
       name,
       {
-        name: endpointIdOf(project, settings.stack),
+        name: endpointClaim.endpoint.apply(lastSegmentOf),
         displayName: modelId,
         description: `Stable Diffusion of stack ${settings.stack}, managed by vertex-diffusion.`,
         project,
@@ -99,7 +111,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         emulator,
         stackUid,
         project,
-        endpoint: endpoint.id,
+        endpoint: deploymentClaim.endpoint,
         // By the model's own output: when the model is replaced, its deployment must be deleted before it.
         modelName: model.modelName,
         versionAlias,
@@ -116,7 +128,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         bucket: args.bucketName,
         deployTimeoutSeconds: settings.deployTimeoutSeconds,
       },
-      { parent: this, dependsOn: deploymentClaim },
+      { parent: this },
     );
     this.model = pulumi.interpolate`${model.modelName}@${model.versionId}`;
     this.endpoint = endpoint.id;
@@ -124,6 +136,10 @@ export class GpuEndpoint extends pulumi.ComponentResource {
     this.dedicatedEndpointDns = endpoint.dedicatedEndpointDns.apply((dns) => dns ?? "");
     this.registerOutputs({ model: this.model, endpoint: this.endpoint });
   }
+}
+
+function lastSegmentOf(resourceName: string): string {
+  return resourceName.slice(resourceName.lastIndexOf("/") + 1);
 }
 
 /** A prebuilt image brings its own routes and port. */

@@ -2,6 +2,8 @@ import * as gcp from "@pulumi/gcp";
 import * as pulumi from "@pulumi/pulumi";
 
 import { markedLabels } from "./marks.ts";
+import { isRecorded } from "./recorded.ts";
+import { Claim } from "./resources/claim.ts";
 import type { StackContext } from "./stack-context.ts";
 
 export interface ModelBucketArgs {
@@ -20,11 +22,22 @@ export class ModelBucket extends pulumi.ComponentResource {
 
   constructor(name: string, args: ModelBucketArgs, opts?: pulumi.ComponentResourceOptions) {
     super("vertex-diffusion:index:ModelBucket", name, {}, opts);
+    const { emulator, stackUid, project } = args.stack;
+    const claim = new Claim(
+      `${name}-claim`,
+      { emulator, stackUid, project },
+      {
+        kind: "bucket",
+        bucket: args.bucketName,
+        recorded: isRecorded("gcp:storage/bucket:Bucket", name),
+      },
+      { parent: this },
+    );
     const bucket = new gcp.storage.Bucket(
       name,
       {
-        name: args.bucketName,
-        project: args.stack.project,
+        name: claim.bucket,
+        project,
         // The API answers regions in upper case; any other spelling would look like a change for ever.
         location: args.stack.region.toUpperCase(),
         uniformBucketLevelAccess: true,

@@ -1,5 +1,7 @@
+import { deleteBucketOf, makeWayForBucket } from "./bucket.ts";
 import { compare } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
+import { deleteEndpointOf, makeWayForEndpoint } from "./endpoint.ts";
 import { deleteModelOf } from "./model.ts";
 import { undeployAll } from "./undeploy.ts";
 import { deleteArchives } from "./upload.ts";
@@ -7,9 +9,10 @@ import { deleteArchives } from "./upload.ts";
 export { check } from "./check.ts";
 
 /**
- * Stands between a slow resource and what it lives on. Its create makes no call, so the engine records it at once; its
- * delete removes whatever of the slow resource a killed run left behind, by the same functions as that resource's own
- * delete. `target` is what those functions need.
+ * Stands before each thing in the cloud. Its create changes nothing there, so the engine records it at once; its delete
+ * removes whatever of that thing a killed run left behind, by the same functions as the thing's own delete. Bucket and
+ * endpoint are resources of Google's provider, which refuses to create what exists: while the engine has no record of one
+ * (`recorded`), its claim first deletes the empty one that a killed run left, and refuses one that is not this stack's.
  */
 export type ClaimInputs = {
   readonly emulator: boolean;
@@ -18,8 +21,10 @@ export type ClaimInputs = {
 } & ClaimTarget;
 
 export type ClaimTarget =
+  | { readonly kind: "bucket"; readonly bucket: string; readonly recorded: boolean }
   | { readonly kind: "archives"; readonly bucket: string }
   | { readonly kind: "model"; readonly modelName: string }
+  | { readonly kind: "endpoint"; readonly endpoint: string; readonly recorded: boolean }
   | { readonly kind: "deployment"; readonly endpoint: string };
 
 interface ClaimFields {
@@ -30,6 +35,7 @@ interface ClaimFields {
   bucket: string;
   modelName: string;
   endpoint: string;
+  recorded: boolean;
 }
 
 export const effects: EffectTable<ClaimFields> = {
@@ -40,13 +46,22 @@ export const effects: EffectTable<ClaimFields> = {
   bucket: "replace",
   modelName: "replace",
   endpoint: "replace",
+  // Only to false.
+  recorded: "update",
 };
 
 export function diff(_id: string, recorded: ClaimInputs, wanted: ClaimInputs): Changes {
-  return compare(effects, recorded as Partial<ClaimFields>, wanted as unknown as ClaimFields);
+  const changes = compare(
+    { ...effects, recorded: "none" },
+    recorded as Partial<ClaimFields>,
+    wanted as unknown as ClaimFields,
+  );
+  const isUnrecorded = "recorded" in wanted && wanted.recorded === false;
+  return { ...changes, changes: changes.changes || isUnrecorded };
 }
 
 export async function create(inputs: ClaimInputs) {
+  await makeWay(inputs);
   return { id: `${inputs.kind}-${inputs.stackUid}`, outs: inputs };
 }
 
@@ -56,15 +71,25 @@ export async function read(id: string, recorded: ClaimInputs) {
 }
 
 export async function update(_id: string, _recorded: ClaimInputs, inputs: ClaimInputs) {
+  await makeWay(inputs);
   return { outs: inputs };
+}
+
+async function makeWay(inputs: ClaimInputs): Promise<void> {
+  if (inputs.kind === "bucket" && !inputs.recorded) await makeWayForBucket(inputs);
+  if (inputs.kind === "endpoint" && !inputs.recorded) await makeWayForEndpoint(inputs);
 }
 
 export async function remove(_id: string, recorded: ClaimInputs): Promise<void> {
   switch (recorded.kind) {
+    case "bucket":
+      return deleteBucketOf(recorded);
     case "archives":
       return deleteArchives(recorded);
     case "model":
       return deleteModelOf(recorded);
+    case "endpoint":
+      return deleteEndpointOf(recorded);
     case "deployment":
       return undeployAll(recorded);
   }

@@ -13,17 +13,31 @@ export interface ClaimContext {
   readonly project: string;
 }
 
-/** What it sweeps at destroy: archives of a bucket, a model, or an endpoint's deployments. */
+/** What it sweeps at destroy: a bucket, its archives, a model, an endpoint, or the endpoint's deployments. */
 export type ClaimSubject =
+  | { readonly kind: "bucket"; readonly bucket: string; readonly recorded: pulumi.Input<boolean> }
   | { readonly kind: "archives"; readonly bucket: pulumi.Input<string> }
   | { readonly kind: "model"; readonly modelName: string }
+  | {
+      readonly kind: "endpoint";
+      readonly endpoint: string;
+      readonly recorded: pulumi.Input<boolean>;
+    }
   | { readonly kind: "deployment"; readonly endpoint: pulumi.Input<string> };
 
 /**
- * Recorded by the engine before the slow resource beside it starts, deleted after it: so a destroy removes also what a
- * killed run made and nobody recorded.
+ * Recorded by the engine before the resource beside it starts, deleted after it: so a destroy removes also what a killed run
+ * made and nobody recorded. That resource takes its name from the claim's output: when the name changes, the engine then
+ * deletes it before the claim, which would sweep it otherwise.
  */
 export class Claim extends pulumi.dynamic.Resource {
+  /** Of the kinds "bucket" and "archives". */
+  declare readonly bucket: pulumi.Output<string>;
+  /** Of the kind "model": projects/P/locations/L/models/M. */
+  declare readonly modelName: pulumi.Output<string>;
+  /** Of the kinds "endpoint" and "deployment": projects/P/locations/L/endpoints/E. */
+  declare readonly endpoint: pulumi.Output<string>;
+
   constructor(
     name: string,
     context: ClaimContext,

@@ -65,7 +65,7 @@ export async function readOutputs(stack: string): Promise<Record<string, unknown
   return JSON.parse(text) as Record<string, unknown>;
 }
 
-/** How many resources the last update of a stack changed, by kind: { create: 14 } or { same: 14 }. */
+/** How many resources the last update of a stack changed, by kind: { create: 16 } or { same: 16 }. */
 export async function readLastChanges(stack: string): Promise<Record<string, number>> {
   const text = await readPulumi([
     "stack",

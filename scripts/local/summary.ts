@@ -65,7 +65,7 @@ async function pinnedTorchServe(): Promise<string> {
   return /^torchserve==(\S+)/m.exec(await readFile(lock, "utf8"))?.[1] ?? "unknown";
 }
 
-/** "no changes", or "14 created", "1 updated, 13 unchanged". */
+/** "no changes", or "16 created", "1 updated, 15 unchanged". */
 export function formatChanges(changes: Readonly<Record<string, number>>): string {
   const words: Readonly<Record<string, string>> = {
     create: "created",

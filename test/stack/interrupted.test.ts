@@ -36,7 +36,7 @@ describe("a stack whose up was interrupted", () => {
     );
     await stack.up();
 
-    expect(await stack.lastChanges()).toEqual({ same: 13, update: 1 });
+    expect(await stack.lastChanges()).toEqual({ same: 15, update: 1 });
     expect((await stack.resource("ModelDeployment")).outputs["pending"]).toBeNull();
     expect(deployedModels(await stack.cloud())).toHaveLength(1);
     expect(await deployCalls(stack)).toHaveLength(1);

@@ -30,7 +30,7 @@ describe("the life of a stack", () => {
 
     await stack.up();
 
-    expect(await stack.lastChanges()).toEqual({ same: 14 });
+    expect(await stack.lastChanges()).toEqual({ same: 16 });
     expect(await mutatingCalls(stack.emulator.address)).toEqual([]);
   }, 120_000);
 
@@ -75,7 +75,7 @@ describe("the life of a stack", () => {
   }, 180_000);
 
   it("has an empty preview afterwards", async () => {
-    expect(await stack.preview("--expect-no-changes")).toMatch(/^ *14 unchanged$/m);
+    expect(await stack.preview("--expect-no-changes")).toMatch(/^ *16 unchanged$/m);
   }, 120_000);
 
   it("serves a changed archive from a new version and undeploys the old one", async () => {
@@ -142,7 +142,7 @@ describe("the life of a stack", () => {
       "us-east1",
     ]);
     expect(deployedModels(cloud)).toHaveLength(1);
-    expect(await stack.preview("--expect-no-changes")).toMatch(/^ *14 unchanged$/m);
+    expect(await stack.preview("--expect-no-changes")).toMatch(/^ *16 unchanged$/m);
   }, 240_000);
 
   it("replaces the endpoint in order: undeploy, delete, create, deploy", async () => {

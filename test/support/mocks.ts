@@ -22,7 +22,7 @@ export interface RecordedProgram {
 
 const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion:";
 
-/** Replaces the engine by one that records. Calls of provider functions are refused: the program makes none. */
+/** Replaces the engine by one that records. It has no state yet; calls of provider functions are refused. */
 export async function recordProgram(
   stack: string,
   config: Readonly<Record<string, string>>,
@@ -35,10 +35,11 @@ export async function recordProgram(
       return answerOf(type, name, inputs as Record<string, unknown>);
     },
     call: ({ token }) => {
+      if (token === "pulumi:pulumi:readStackResourceOutputs") return { outputs: {} };
       throw new Error(`the program called "${token}"`);
     },
   };
-  await pulumi.runtime.setMocks(monitor, "vertex-diffusion", stack, options.preview);
+  await pulumi.runtime.setMocks(monitor, "vertex-diffusion", stack, options.preview, "my-org");
   pulumi.runtime.setAllConfig({ ...config });
   const find = (type: string, name?: string): Declared => {
     const found = resources.find(

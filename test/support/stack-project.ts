@@ -168,7 +168,7 @@ export class StackProject {
     return outputOf("destroy", await this.run(["destroy", "--yes", "--skip-preview"]));
   }
 
-  /** Steps of the last update by kind, as the CLI counts them: { same: 14 }. */
+  /** Steps of the last update by kind, as the CLI counts them: { same: 16 }. */
   async lastChanges(): Promise<Record<string, number>> {
     const { output } = await this.run(["stack", "history", "--json", "--page-size", "1"]);
     const [last] = JSON.parse(output) as { resourceChanges?: Record<string, number> }[];

@@ -67,7 +67,7 @@ describe("the program with every setting set", () => {
   });
 
   it("declares as many resources as the minimal stack file: settings never add one", () => {
-    expect(program.resources).toHaveLength(13);
+    expect(program.resources).toHaveLength(15);
   });
 
   it("says that two to five replicas bill", () => {

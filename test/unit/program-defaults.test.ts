@@ -56,6 +56,7 @@ describe("the program with a minimal stack file", () => {
         "vertex-diffusion:index:ModelArchive::archive",
         `${DYNAMIC}:StackIdentity::identity`,
         "vertex-diffusion:index:ModelBucket::bucket",
+        `vertex-diffusion:index:ModelBucket$${DYNAMIC}:Claim::bucket-claim`,
         "vertex-diffusion:index:ModelBucket$gcp:storage/bucket:Bucket::bucket",
         `${artifact}::artifact`,
         `${artifact}$${DYNAMIC}:Claim::artifact-claim`,
@@ -63,6 +64,7 @@ describe("the program with a minimal stack file", () => {
         `${endpoint}::endpoint`,
         `${endpoint}$${DYNAMIC}:Claim::endpoint-model-claim`,
         `${endpoint}$${DYNAMIC}:VertexModel::endpoint-model`,
+        `${endpoint}$${DYNAMIC}:Claim::endpoint-claim`,
         `${endpoint}$gcp:vertex/aiEndpoint:AiEndpoint::endpoint`,
         `${endpoint}$${DYNAMIC}:Claim::endpoint-deployment-claim`,
         `${endpoint}$${DYNAMIC}:ModelDeployment::endpoint-deployment`,
@@ -170,6 +172,14 @@ describe("the program with a minimal stack file", () => {
   });
 
   it.each([
+    {
+      name: "bucket-claim",
+      subject: { kind: "bucket", bucket: "my-project-diffusion-dev", recorded: false },
+    },
+    {
+      name: "endpoint-claim",
+      subject: { kind: "endpoint", endpoint: ENDPOINT, recorded: false },
+    },
     {
       name: "artifact-claim",
       subject: { kind: "archives", bucket: "my-project-diffusion-dev" },
