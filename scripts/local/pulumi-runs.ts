@@ -10,7 +10,7 @@ export async function runPulumi(args: readonly string[]): Promise<void> {
   const code = await spawned(args, "inherit");
   if (code.status !== 0) {
     throw new UserError(
-      `"npm run pulumi -- ${args.join(" ")}" ended with status ${code.status}. What stands above says why; the next run goes on from there.`,
+      `"npm run pulumi -- ${args.join(" ")}" ended with status ${code.status}. What stands above says why; the next run goes on from there. "npm run doctor" names what else is to mend.`,
     );
   }
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { StackProject } from "../support/stack-project.ts";
 import { control } from "../support/emulator.ts";
 import { deployedModels, isEmpty } from "../support/cloud-questions.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { waitDuring } from "../support/wait-for.ts";
 
 /** Both are made by Google's own provider, side by side. */
 const CREATES = ["storage.buckets.insert", "EndpointService.CreateEndpoint"];
@@ -25,7 +25,8 @@ describe("a bucket and an endpoint that kill -9 left unrecorded", () => {
       await control(stack.emulator.address, "POST", "faults", fault);
     }
     const up = stack.start(["up", "--yes", "--skip-preview"]);
-    await waitFor(
+    await waitDuring(
+      up,
       "the making of bucket and endpoint",
       async () => {
         const { buckets, endpoints } = await stack.cloud();

@@ -14,3 +14,20 @@ export async function waitFor(
     await delay(POLL_MS);
   }
 }
+
+/** The same while a command runs; throws what it printed when it ends before, or when the time is over. */
+export async function waitDuring(
+  run: { readonly ended: Promise<unknown>; output(): string },
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+): Promise<void> {
+  const ended = run.ended.then(() => {
+    throw new Error(`${what} did not happen before the command ended.`);
+  });
+  try {
+    await Promise.race([waitFor(what, condition, timeoutMs), ended]);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${run.output()}`, { cause: error });
+  }
+}
