@@ -4,6 +4,7 @@ import type { RolloutKind } from "@vertex-diffusion/providers/deployment";
 
 import { checkMachine } from "./machine-rules.ts";
 import type { Problem } from "./machine-rules.ts";
+import { checkRollout } from "./rollout-rules.ts";
 import { bucketNameProblem, defaultBucketName } from "./names.ts";
 
 /** How the model is served: Google's prebuilt PyTorch image with TorchServe. */
@@ -38,6 +39,12 @@ export interface Settings {
   readonly forceDestroy: boolean;
   /** How a new deployment takes over from the old one. */
   readonly rollout: RolloutKind;
+  /** Percents that a canary gets, step by step. */
+  readonly canarySteps: readonly number[];
+  readonly canaryBakeSeconds: number;
+  readonly canaryMinSamples: number;
+  readonly maxLatencyRatio: number;
+  readonly retryRollout: boolean;
   readonly keepVersions: number;
   readonly uploadTimeoutSeconds: number;
   readonly deployTimeoutSeconds: number;
@@ -88,6 +95,11 @@ export function readSettings(): Settings {
     kmsKey: config.get("kmsKey") || null,
     forceDestroy: config.requireBoolean("forceDestroy"),
     rollout: config.require("rollout") as RolloutKind,
+    canarySteps: config.requireObject<number[]>("canarySteps"),
+    canaryBakeSeconds: config.requireNumber("canaryBakeSeconds"),
+    canaryMinSamples: config.requireNumber("canaryMinSamples"),
+    maxLatencyRatio: Number(config.require("maxLatencyRatio")),
+    retryRollout: config.requireBoolean("retryRollout"),
     keepVersions: config.requireNumber("keepVersions"),
     uploadTimeoutSeconds: config.requireNumber("uploadTimeoutSeconds"),
     deployTimeoutSeconds: config.requireNumber("deployTimeoutSeconds"),
@@ -102,22 +114,14 @@ export function readSettings(): Settings {
   return settings;
 }
 
-const ROLLOUTS: readonly RolloutKind[] = ["surge", "recreate"];
-
 /** Everything that is wrong with the settings, whatever stack they come from. */
 export function checkSettings(settings: Settings): Problem[] {
-  const problems = checkMachine(settings);
+  const problems = [...checkMachine(settings), ...checkRollout(settings)];
   const { container, minReplicas, maxReplicas, targetGpuPercent, keepVersions } = settings;
   if (container !== "prebuilt") {
     problems.push({
       setting: "container",
       reason: `"${String(container)}" is not a kind of container. Offered: "prebuilt".`,
-    });
-  }
-  if (!ROLLOUTS.includes(settings.rollout)) {
-    problems.push({
-      setting: "rollout",
-      reason: `"${String(settings.rollout)}" is not a kind of rollout. Offered: ${ROLLOUTS.map((kind) => `"${kind}"`).join(", ")}.`,
     });
   }
   if (!/^[\w.-]+\/.+/.test(settings.image)) {

@@ -1,6 +1,7 @@
 // By deep path: the package root loads every service (about 2.5 s and 350 MB).
 import type { EndpointServiceClient } from "@google-cloud/aiplatform/build/src/v1/endpoint_service_client.js";
 import type { ModelServiceClient } from "@google-cloud/aiplatform/build/src/v1/model_service_client.js";
+import type { PredictionServiceClient } from "@google-cloud/aiplatform/build/src/v1/prediction_service_client.js";
 import type { Storage } from "@google-cloud/storage";
 import { credentials } from "@grpc/grpc-js";
 import { GoogleAuth, Impersonated, OAuth2Client, PassThroughClient } from "google-auth-library";
@@ -87,6 +88,21 @@ export function endpointClient(
     const { EndpointServiceClient: Client } =
       await import("@google-cloud/aiplatform/build/src/v1/endpoint_service_client.js");
     return new Client(await vertexOptions(connection, location));
+  });
+}
+
+/** Predictions in one location; a dedicated endpoint answers at its own host only. */
+export function predictionClient(
+  connection: Connection,
+  location: string,
+  dedicatedDns: string | null,
+): Promise<PredictionServiceClient> {
+  return cached("prediction", connection, dedicatedDns ?? location, async () => {
+    const { PredictionServiceClient: Client } =
+      await import("@google-cloud/aiplatform/build/src/v1/prediction_service_client.js");
+    const options = await vertexOptions(connection, location);
+    const isOwnHost = connection.kind === "google" && dedicatedDns !== null;
+    return new Client(isOwnHost ? { ...options, apiEndpoint: dedicatedDns } : options);
   });
 }
 

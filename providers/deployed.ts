@@ -51,6 +51,8 @@ export interface ObservedEndpoint {
   readonly ours: readonly DeployedModel[];
   readonly foreign: readonly DeployedModel[];
   readonly trafficSplit: Readonly<Record<string, number>>;
+  /** Host of a dedicated endpoint, without a scheme; null for a shared one. */
+  readonly dedicatedDns: string | null;
 }
 
 /** Reads the endpoint; null when it does not exist. */
@@ -74,6 +76,9 @@ export async function observeEndpoint(
     ours: all.filter(isMarked),
     foreign: all.filter((model) => !isMarked(model)),
     trafficSplit,
+    dedicatedDns: endpoint.dedicatedEndpointEnabled
+      ? (endpoint.dedicatedEndpointDns ?? "").replace(/^https:\/\//, "") || null
+      : null,
   };
 }
 

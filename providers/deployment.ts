@@ -1,5 +1,7 @@
 import type { protos } from "@google-cloud/aiplatform";
 
+import { RefusedError } from "./canary.ts";
+import type { RefusedSpec } from "./canary.ts";
 import { compare, inputsOf } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
 import { endpointClient, modelClient } from "./clients.ts";
@@ -8,13 +10,12 @@ import { endpointIsOurs, observeEndpoint, servesSpec } from "./deployed.ts";
 import type { AutoscalingMetric, DeployedModel, ObservedEndpoint } from "./deployed.ts";
 import { say } from "./engine.ts";
 import { ReconcileError, UnfinishedError, explain } from "./errors.ts";
-import type { PendingOperation } from "./errors.ts";
 import { locationOf, sameResource } from "./names.ts";
 import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
 import type { ReadResult, Reconciled } from "./results.ts";
 import { retrying } from "./retry.ts";
-import { rolloutNotice } from "./rollout-notice.ts";
-import { rollOut } from "./rollout.ts";
+import { refusedNotice, rolloutNotice } from "./rollout-notice.ts";
+import { refusalOf, rollOut } from "./rollout.ts";
 import { tidyUp, untidied } from "./tidy.ts";
 import { undeployAll } from "./undeploy.ts";
 import { listVersions, versionWithAlias } from "./versions.ts";
@@ -25,9 +26,9 @@ type IModel = protos.google.cloud.aiplatform.v1.IModel;
 
 /**
  * How a new deployment takes over. "surge": beside the old one, which is undeployed afterwards. "recreate": after the old
- * one is undeployed, for when there is no second accelerator.
+ * one is undeployed, for when there is no second accelerator. "canary": like surge by steps, rolled back when it fails.
  */
-export type RolloutKind = "surge" | "recreate";
+export type RolloutKind = "surge" | "recreate" | "canary";
 
 /** What the endpoint serves: it owns this stack's deployed models there and the whole traffic split. */
 export interface ModelDeploymentInputs {
@@ -49,6 +50,16 @@ export interface ModelDeploymentInputs {
   readonly spot: boolean;
   readonly serviceAccount: string | null;
   readonly rollout: RolloutKind;
+  /** Percents that a canary gets, step by step; the last one is 100. */
+  readonly canarySteps: readonly number[];
+  /** Shortest time of one step, in seconds. */
+  readonly canaryBakeSeconds: number;
+  /** Answers that a canary must give in each step. At least 1. */
+  readonly canaryMinSamples: number;
+  /** How many times slower than the old one a canary may answer. Above 1. */
+  readonly maxLatencyRatio: number;
+  /** Whether a spec whose canary was rolled back is tried again. */
+  readonly retryRollout: boolean;
   /** Model versions kept after a rollout, the newest first. At least 1. */
   readonly keepVersions: number;
   /** Bucket whose archives are pruned with their versions. */
@@ -68,6 +79,8 @@ export interface ModelDeploymentOutputs extends ModelDeploymentInputs, Reconcile
   readonly tidied: boolean;
   /** Numbers of versions beyond keepVersions that something else still uses. */
   readonly heldVersions: readonly string[];
+  /** The spec whose canary was rolled back last; null when none was since the last rollout that went well. */
+  readonly refused: RefusedSpec | null;
 }
 
 export const effects: EffectTable<ModelDeploymentInputs> = {
@@ -86,6 +99,11 @@ export const effects: EffectTable<ModelDeploymentInputs> = {
   spot: "update",
   serviceAccount: "update",
   rollout: "none",
+  canarySteps: "none",
+  canaryBakeSeconds: "none",
+  canaryMinSamples: "none",
+  maxLatencyRatio: "none",
+  retryRollout: "none",
   keepVersions: "update",
   bucket: "update",
   deployTimeoutSeconds: "none",
@@ -99,7 +117,8 @@ export function diff(
 ): Changes {
   const changes = compare(effects, recorded, wanted);
   if (changes.replaces.length === 0) {
-    const notice = rolloutNotice(recorded, wanted);
+    const refused = refusalOf(wanted, recorded);
+    const notice = refused === null ? rolloutNotice(recorded, wanted) : refusedNotice(refused);
     if (notice !== null) say(wanted.progressUrn, notice);
   }
   // A state of before `tidied` was written has none: nothing is known to be left over.
@@ -116,7 +135,7 @@ export async function update(
   recorded: ModelDeploymentOutputs,
   inputs: ModelDeploymentInputs,
 ) {
-  return { outs: await reconcile(inputs, recorded.pending) };
+  return { outs: await reconcile(inputs, recorded) };
 }
 
 /** Observes what the endpoint serves; never waits. An endpoint that is gone or not ours has no deployment. */
@@ -159,7 +178,7 @@ export async function remove(_id: string, recorded: ModelDeploymentOutputs): Pro
 
 async function reconcile(
   inputs: ModelDeploymentInputs,
-  pending: PendingOperation | null,
+  recorded: ModelDeploymentOutputs | null,
 ): Promise<ModelDeploymentOutputs> {
   const name = inputs.endpoint;
   let known: ModelDeploymentOutputs = {
@@ -170,11 +189,13 @@ async function reconcile(
     pending: null,
     drift: null,
     tidied: false,
-    heldVersions: [],
+    heldVersions: recorded?.heldVersions ?? [],
+    refused: recorded?.refused ?? null,
   };
   try {
-    known = { ...known, ...(await rollOut(inputs, pending)) };
+    known = { ...known, ...(await rollOut(inputs, recorded)), refused: null };
   } catch (error) {
+    if (error instanceof RefusedError) throw refusal(known, error);
     const explained = explain(`deploy "${inputs.versionAlias}" to endpoint "${name}"`, error);
     throw asPartialFailure(explained, name, known);
   }
@@ -183,6 +204,17 @@ async function reconcile(
   } catch (error) {
     throw untidyFailure(known, error);
   }
+}
+
+/** What serves instead is recorded, and the spec that is refused from now on. */
+function refusal(known: ModelDeploymentOutputs, error: RefusedError): Error {
+  const { serving, refused, pending } = error;
+  const observed = serving === undefined ? {} : observedFields(serving, known, []);
+  return Object.assign(new ReconcileError(error.message), {
+    id: known.endpoint,
+    properties: plain({ ...known, ...observed, tidied: true, refused, pending }),
+    reasons: [error.message],
+  });
 }
 
 /** The rollout itself is done: what serves is recorded, and that the next `up` has the last step to do. */

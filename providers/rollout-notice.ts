@@ -1,3 +1,4 @@
+import type { RefusedSpec } from "./canary.ts";
 import type { ModelDeploymentInputs } from "./deployment.ts";
 
 const NOTICED = [
@@ -14,7 +15,7 @@ type Noticed = Pick<ModelDeploymentInputs, (typeof NOTICED)[number]>;
 /** What a rollout goes from and to, and how, in words for a preview; null when nothing immutable changes. */
 export function rolloutNotice(
   recorded: Noticed,
-  wanted: Noticed & Pick<ModelDeploymentInputs, "rollout">,
+  wanted: Noticed & Pick<ModelDeploymentInputs, "rollout" | "canarySteps">,
 ): string | null {
   const changed = NOTICED.filter((key) => recorded[key] !== wanted[key]);
   if (changed.length === 0) return null;
@@ -23,11 +24,23 @@ export function rolloutNotice(
   const steps = changed.map(
     (key) => `${key} ${recorded[key] ?? "none"} -> ${wanted[key] ?? "none"}`,
   );
-  return `rolls out ${steps.join(", ")}: ${HOW[wanted.rollout]}`;
+  return `rolls out ${steps.join(", ")}: ${HOW[wanted.rollout](wanted)}`;
 }
 
-const HOW: Readonly<Record<ModelDeploymentInputs["rollout"], string>> = {
-  surge: "old and new run side by side, both billed, until the new one answers",
-  recreate:
+const HOW: Readonly<
+  Record<
+    ModelDeploymentInputs["rollout"],
+    (wanted: Pick<ModelDeploymentInputs, "canarySteps">) => string
+  >
+> = {
+  surge: () => "old and new run side by side, both billed, until the new one answers",
+  recreate: () =>
     "the old one is undeployed first (rollout: recreate), so the endpoint is down until the new one answers, about 20 minutes with a GPU",
+  canary: ({ canarySteps }) =>
+    `the new one gets ${canarySteps.join(" %, ")} % of the requests, step by step (rollout: canary), both billed until the last step is passed`,
 };
+
+/** Why nothing will be rolled out, in words for a preview. */
+export function refusedNotice({ versionAlias, step, reason }: RefusedSpec): string {
+  return `${versionAlias} is refused: its canary was rolled back at ${step} %, because ${reason}. Change archive or settings, or set "retryRollout: true"`;
+}

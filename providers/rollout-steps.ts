@@ -6,9 +6,11 @@ import { observeEndpoint, servesSpec, splitWithout } from "./deployed.ts";
 import type { DeployedModel, ObservedEndpoint } from "./deployed.ts";
 import type { ModelDeploymentInputs } from "./deployment.ts";
 import { ReconcileError } from "./errors.ts";
-import { accept, waitFor } from "./operations.ts";
+import { accept, waitFor, waitForRunning } from "./operations.ts";
 import type { WaitOptions } from "./operations.ts";
 import { requireOurs } from "./ownership.ts";
+import { retrying } from "./retry.ts";
+import { ENDPOINT_OPERATIONS } from "./undeploy.ts";
 
 /** One run of a rollout: where, what, and how long to wait. */
 export interface Rollout {
@@ -17,6 +19,15 @@ export interface Rollout {
   /** Number of the version that is rolled out. */
   readonly versionId: string;
   readonly wait: WaitOptions;
+}
+
+/** Runs one cycle, and again while it is worth it, each time after what is under way on the endpoint has ended. */
+export function settled<T>(rollout: Rollout, cycle: () => Promise<T>): Promise<T> {
+  const { client, inputs, wait } = rollout;
+  return retrying(async () => {
+    await waitForRunning(client, inputs.endpoint, ENDPOINT_OPERATIONS, wait);
+    return cycle();
+  });
 }
 
 /** The endpoint, refused when it is not this stack's or serves somebody else's model. */

@@ -1,28 +1,40 @@
+import { isDeepStrictEqual } from "node:util";
+
+import { RefusedError, rollBack, runCanary, specOf, stableOf } from "./canary.ts";
+import type { RefusedSpec } from "./canary.ts";
 import { endpointClient, modelClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { servesSpec } from "./deployed.ts";
-import type { ModelDeploymentInputs } from "./deployment.ts";
+import type { ModelDeploymentInputs, ModelDeploymentOutputs } from "./deployment.ts";
 import { Code, ReconcileError, UnfinishedError, codeOf, explain } from "./errors.ts";
-import type { PendingOperation } from "./errors.ts";
 import { locationOf } from "./names.ts";
-import { waitForEnd, waitForRunning } from "./operations.ts";
+import { waitForEnd } from "./operations.ts";
 import { retrying } from "./retry.ts";
 import {
   ensureDeployed,
   ensureReplicas,
   ensureTraffic,
   observeOurs,
+  settled,
   undeployOthers,
 } from "./rollout-steps.ts";
 import type { Rollout } from "./rollout-steps.ts";
-import { ENDPOINT_OPERATIONS } from "./undeploy.ts";
 import { listVersions, versionWithAlias } from "./versions.ts";
+
+/** What a rollout came to. */
+export interface RolledOut {
+  readonly deployedModelId: string;
+  readonly versionId: string;
+}
 
 /**
  * Brings the endpoint to the wanted deployment in the way that `rollout` names. Replica settings change in place. Each
  * cycle observes first, so it goes on from wherever an earlier one stopped. Aliases and old versions are left to tidyUp.
  */
-export async function rollOut(inputs: ModelDeploymentInputs, pending: PendingOperation | null) {
+export async function rollOut(
+  inputs: ModelDeploymentInputs,
+  recorded: ModelDeploymentOutputs | null,
+): Promise<RolledOut> {
   const client = await endpointClient(
     requireConnection(inputs.emulator),
     locationOf(inputs.endpoint),
@@ -32,12 +44,17 @@ export async function rollOut(inputs: ModelDeploymentInputs, pending: PendingOpe
     urn: inputs.progressUrn,
     what: `deployment of "${inputs.versionAlias}" to endpoint "${inputs.endpoint}"`,
   };
-  if (pending !== null) await waitForEnd(client, pending, wait);
+  if (recorded?.pending) await waitForEnd(client, recorded.pending, wait);
   const versionId = await resolveVersion(inputs);
   const rollout: Rollout = { client, inputs, versionId, wait };
   try {
-    const deployedModelId = await retrying(async () => {
-      await waitForRunning(client, inputs.endpoint, ENDPOINT_OPERATIONS, wait);
+    const refused = refusalOf(inputs, recorded);
+    if (refused !== null) {
+      const endpoint = await retrying(() => observeOurs(rollout));
+      throw await rollBack(rollout, stableOf(endpoint, inputs, recorded), refused);
+    }
+    if (inputs.rollout === "canary") await tryOut(rollout, recorded);
+    const deployedModelId = await settled(rollout, async () => {
       if (inputs.rollout === "recreate") await makeRoom(rollout);
       const candidate = await ensureDeployed(rollout);
       await ensureReplicas(rollout, candidate);
@@ -49,6 +66,37 @@ export async function rollOut(inputs: ModelDeploymentInputs, pending: PendingOpe
   } catch (error) {
     throw await withWhatServes(rollout, error);
   }
+}
+
+/** The memory of a canary of this very spec that was rolled back; null when it may be rolled out. */
+export function refusalOf(
+  wanted: ModelDeploymentInputs,
+  recorded: Pick<ModelDeploymentOutputs, "refused"> | null,
+): RefusedSpec | null {
+  const refused = recorded?.refused ?? null;
+  if (refused === null || wanted.retryRollout) return null;
+  return isDeepStrictEqual(specOf(refused), specOf(wanted)) ? refused : null;
+}
+
+/** canary: deploys the new one and proves it step by step beside the old one, where there is an old one. */
+async function tryOut(rollout: Rollout, recorded: ModelDeploymentOutputs | null): Promise<void> {
+  if (isProven(rollout.inputs, recorded)) return;
+  const stable = await settled(rollout, async () =>
+    stableOf(await observeOurs(rollout), rollout.inputs, recorded),
+  );
+  if (stable === undefined) return;
+  const candidate = await settled(rollout, async () => {
+    const deployed = await ensureDeployed(rollout);
+    await ensureReplicas(rollout, deployed);
+    return deployed;
+  });
+  await runCanary(rollout, stable, candidate);
+}
+
+/** Whether the wanted one is what served already: then whatever else is deployed is a leftover, not an old one. */
+function isProven(wanted: ModelDeploymentInputs, recorded: ModelDeploymentOutputs | null): boolean {
+  if (recorded === null || recorded.pending !== null) return false;
+  return isDeepStrictEqual(specOf(recorded), specOf(wanted));
 }
 
 async function resolveVersion(inputs: ModelDeploymentInputs): Promise<string> {
@@ -72,6 +120,7 @@ async function makeRoom(rollout: Rollout): Promise<void> {
 
 /** The error with what a person must know of the old one: that it is gone, or that it takes the room for both. */
 async function withWhatServes(rollout: Rollout, error: unknown): Promise<unknown> {
+  if (error instanceof RefusedError) return error;
   const { endpoint: name, rollout: kind, versionAlias } = rollout.inputs;
   const now = await observeOurs(rollout).catch(() => null);
   if (now === null) return error;

@@ -38,6 +38,7 @@ const UNKNOWN_OUTPUTS: ModelDeploymentOutputs = {
   drift: null,
   tidied: true,
   heldVersions: [],
+  refused: null,
 };
 
 let scene: DeploymentScene;

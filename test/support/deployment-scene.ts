@@ -43,7 +43,13 @@ export interface DeploymentScene {
   }>;
   /** Aliases of the model's versions, by number. */
   versions(): Promise<Record<string, readonly string[]>>;
-  makeEndpoint(stackUid?: string): Promise<void>;
+  /** Registers one more version, whose light server has these variables, with an archive of that name. */
+  addVersion(
+    name: string,
+    versionAlias: string,
+    env: Readonly<Record<string, string>>,
+  ): Promise<void>;
+  makeEndpoint(stackUid?: string, fields?: { dedicatedEndpointEnabled?: boolean }): Promise<void>;
   deleteEndpoint(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -75,11 +81,13 @@ export async function setDeploymentScene(): Promise<DeploymentScene> {
       const all = models.flatMap((one) => one.versions);
       return Object.fromEntries(all.map((version) => [version.versionId, version.aliases]));
     },
-    makeEndpoint: async (stackUid = STACK_UID) => {
+    addVersion: (name, versionAlias, env) => registerVersion(storage, name, versionAlias, env),
+    makeEndpoint: async (stackUid = STACK_UID, fields = {}) => {
       const [operation] = await google.endpoints.createEndpoint({
         parent: ENDPOINT.replace(/\/endpoints.*/, ""),
         endpointId: "123456789",
         endpoint: {
+          ...fields,
           displayName: "diffusion-test",
           labels: { "managed-by": "vertex-diffusion", "vertex-diffusion-stack": stackUid },
         },
@@ -103,16 +111,26 @@ export async function setDeploymentScene(): Promise<DeploymentScene> {
 
 async function registerVersions(storage: Storage): Promise<void> {
   for (const [name, versionAlias] of Object.entries(ALIASES)) {
-    await storage
-      .bucket(BUCKET)
-      .file(`archives/${name}/model.mar`)
-      .save("an archive", {
-        resumable: false,
-        metadata: { metadata: { "vertex-diffusion-stack": STACK_UID } },
-      });
-    const artifactUri = `gs://${BUCKET}/archives/${name}`;
-    const inputs = modelInputs({ artifactUri, versionAlias });
-    const env: Record<string, string> = name === "broken" ? { LIGHT_EXIT_FILE: "/" } : {};
-    await model.create({ ...inputs, servingSpec: { ...inputs.servingSpec, env } });
+    const env: Record<string, string> =
+      name === "broken" ? { LIGHT_EXIT_FILE: "/" } : { LIGHT_PICTURE: "yes" };
+    await registerVersion(storage, name, versionAlias, env);
   }
+}
+
+async function registerVersion(
+  storage: Storage,
+  name: string,
+  versionAlias: string,
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  await storage
+    .bucket(BUCKET)
+    .file(`archives/${name}/model.mar`)
+    .save("an archive", {
+      resumable: false,
+      metadata: { metadata: { "vertex-diffusion-stack": STACK_UID } },
+    });
+  const artifactUri = `gs://${BUCKET}/archives/${name}`;
+  const inputs = modelInputs({ artifactUri, versionAlias });
+  await model.create({ ...inputs, servingSpec: { ...inputs.servingSpec, env } });
 }

@@ -70,6 +70,11 @@ export function deploymentInputs(
     spot: false,
     serviceAccount: null,
     rollout: "surge",
+    canarySteps: [10, 50, 100],
+    canaryBakeSeconds: 0,
+    canaryMinSamples: 2,
+    maxLatencyRatio: 2,
+    retryRollout: false,
     keepVersions: 3,
     bucket: "test-bucket",
     deployTimeoutSeconds: 120,
@@ -110,5 +115,6 @@ export function observedEndpoint(
     ours,
     foreign,
     trafficSplit: Object.fromEntries(shares.map((model) => [model.id, model.traffic])),
+    dedicatedDns: null,
   };
 }

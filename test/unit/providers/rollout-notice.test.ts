@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { rolloutNotice } from "../../../providers/rollout-notice.ts";
+import { refusedNotice, rolloutNotice } from "../../../providers/rollout-notice.ts";
 import { deploymentInputs } from "../../support/provider-inputs.ts";
 
 const RECORDED = deploymentInputs();
@@ -26,6 +26,14 @@ describe("rolloutNotice", () => {
     );
   });
 
+  it("names the steps of a canary", () => {
+    const wanted = deploymentInputs({ spot: true, rollout: "canary", canarySteps: [5, 100] });
+
+    expect(rolloutNotice(RECORDED, wanted)).toBe(
+      "rolls out spot false -> true: the new one gets 5 %, 100 % of the requests, step by step (rollout: canary), both billed until the last step is passed",
+    );
+  });
+
   it.each([
     { case: "nothing changes", wanted: deploymentInputs() },
     {
@@ -41,6 +49,16 @@ describe("rolloutNotice", () => {
 
     expect(rolloutNotice(gone, RECORDED)).toBe(
       "deploys sha-000000000001 again: nothing is deployed",
+    );
+  });
+});
+
+describe("refusedNotice", () => {
+  it("says what the candidate did and what lets it be tried again", () => {
+    const refused = { ...RECORDED, step: 10, reason: "it answered no picture" };
+
+    expect(refusedNotice(refused)).toBe(
+      'sha-000000000001 is refused: its canary was rolled back at 10 %, because it answered no picture. Change archive or settings, or set "retryRollout: true"',
     );
   });
 });
