@@ -128,6 +128,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         canaryBakeSeconds: settings.canaryBakeSeconds,
         canaryMinSamples: settings.canaryMinSamples,
         maxLatencyRatio: settings.maxLatencyRatio,
+        canaryPercent: settings.canaryPercent,
         retryRollout: settings.retryRollout,
         keepVersions: settings.keepVersions,
         bucket: args.bucketName,

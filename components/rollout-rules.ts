@@ -40,6 +40,20 @@ export function checkRollout(settings: Settings): Problem[] {
       reason: `${maxLatencyRatio} is not above 1. Set how many times slower a canary may answer: "1.5", say.`,
     });
   }
+  const { canaryPercent } = settings;
+  if (canaryPercent !== null) {
+    if (!Number.isInteger(canaryPercent) || canaryPercent < 1 || canaryPercent > 99) {
+      problems.push({
+        setting: "canaryPercent",
+        reason: `${canaryPercent} is not a share to hold. Set 1 to 99, or 0 to let the new one take over.`,
+      });
+    } else if (rollout === "recreate") {
+      problems.push({
+        setting: "canaryPercent",
+        reason: `it needs old and new side by side, which "rollout: recreate" rules out. Set rollout to "surge" or "canary".`,
+      });
+    }
+  }
   return problems;
 }
 

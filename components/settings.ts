@@ -44,6 +44,8 @@ export interface Settings {
   readonly canaryBakeSeconds: number;
   readonly canaryMinSamples: number;
   readonly maxLatencyRatio: number;
+  /** Percent at which a new deployment is held beside the old one; null: it takes over. */
+  readonly canaryPercent: number | null;
   readonly retryRollout: boolean;
   readonly keepVersions: number;
   readonly uploadTimeoutSeconds: number;
@@ -99,6 +101,7 @@ export function readSettings(): Settings {
     canaryBakeSeconds: config.requireNumber("canaryBakeSeconds"),
     canaryMinSamples: config.requireNumber("canaryMinSamples"),
     maxLatencyRatio: Number(config.require("maxLatencyRatio")),
+    canaryPercent: config.requireNumber("canaryPercent") || null,
     retryRollout: config.requireBoolean("retryRollout"),
     keepVersions: config.requireNumber("keepVersions"),
     uploadTimeoutSeconds: config.requireNumber("uploadTimeoutSeconds"),

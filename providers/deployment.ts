@@ -1,7 +1,7 @@
 import type { protos } from "@google-cloud/aiplatform";
 
 import { RefusedError } from "./canary.ts";
-import type { RefusedSpec } from "./canary.ts";
+import type { CanaryState, RefusedSpec } from "./canary.ts";
 import { compare, inputsOf } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
 import { endpointClient, modelClient } from "./clients.ts";
@@ -15,6 +15,7 @@ import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
 import type { ReadResult, Reconciled } from "./results.ts";
 import { retrying } from "./retry.ts";
 import { refusedNotice, rolloutNotice } from "./rollout-notice.ts";
+import { hasReplicas } from "./rollout-steps.ts";
 import { refusalOf, rollOut } from "./rollout.ts";
 import { tidyUp, untidied } from "./tidy.ts";
 import { undeployAll } from "./undeploy.ts";
@@ -58,6 +59,8 @@ export interface ModelDeploymentInputs {
   readonly canaryMinSamples: number;
   /** How many times slower than the old one a canary may answer. Above 1. */
   readonly maxLatencyRatio: number;
+  /** Percent of the requests that a new deployment is held at beside the old one, 1 to 99; null: it takes over. */
+  readonly canaryPercent: number | null;
   /** Whether a spec whose canary was rolled back is tried again. */
   readonly retryRollout: boolean;
   /** Model versions kept after a rollout, the newest first. At least 1. */
@@ -81,6 +84,8 @@ export interface ModelDeploymentOutputs extends ModelDeploymentInputs, Reconcile
   readonly heldVersions: readonly string[];
   /** The spec whose canary was rolled back last; null when none was since the last rollout that went well. */
   readonly refused: RefusedSpec | null;
+  /** The held split of old one and candidate; null when one model serves alone. */
+  readonly canary: CanaryState | null;
 }
 
 export const effects: EffectTable<ModelDeploymentInputs> = {
@@ -103,6 +108,7 @@ export const effects: EffectTable<ModelDeploymentInputs> = {
   canaryBakeSeconds: "none",
   canaryMinSamples: "none",
   maxLatencyRatio: "none",
+  canaryPercent: "update",
   retryRollout: "none",
   keepVersions: "update",
   bucket: "update",
@@ -155,7 +161,7 @@ export async function read(
     const versions = serving === undefined ? [] : await versionsOf(recorded);
     const observed = observedFields(serving, recorded, versions);
     const left =
-      observed.versionId === ""
+      observed.versionId === "" || held(endpoint, recorded) !== undefined
         ? []
         : untidied(
             versions,
@@ -163,7 +169,7 @@ export async function read(
             recorded.keepVersions,
             recorded.heldVersions ?? [],
           );
-    const found = [...describeDrift(endpoint, serving), ...left];
+    const found = [...describeDrift(endpoint, serving, recorded), ...left];
     const drift = found.length === 0 ? null : found.join("; ");
     const props = { ...recorded, ...observed, drift };
     return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };
@@ -191,6 +197,7 @@ async function reconcile(
     tidied: false,
     heldVersions: recorded?.heldVersions ?? [],
     refused: recorded?.refused ?? null,
+    canary: null,
   };
   try {
     known = { ...known, ...(await rollOut(inputs, recorded)), refused: null };
@@ -199,6 +206,8 @@ async function reconcile(
     const explained = explain(`deploy "${inputs.versionAlias}" to endpoint "${name}"`, error);
     throw asPartialFailure(explained, name, known);
   }
+  // While a split is held, the old one keeps the aliases and nothing is pruned.
+  if (known.canary !== null) return plain({ ...known, tidied: true });
   try {
     return plain({ ...known, tidied: true, heldVersions: await tidyUp(inputs, known.versionId) });
   } catch (error) {
@@ -263,17 +272,42 @@ function observedFields(
   };
 }
 
-function describeDrift(endpoint: ObservedEndpoint, serving: DeployedModel | undefined): string[] {
+/** The old one of a held split, while it and its candidate are deployed. */
+function held(
+  endpoint: ObservedEndpoint,
+  recorded: ModelDeploymentOutputs,
+): DeployedModel | undefined {
+  const canary = recorded.canary ?? null;
+  if (canary === null) return undefined;
+  const isThere = (id: string) => endpoint.ours.find((model) => model.id === id);
+  if (isThere(canary.candidate.deployedModelId) === undefined) return undefined;
+  return isThere(canary.stable.deployedModelId);
+}
+
+function describeDrift(
+  endpoint: ObservedEndpoint,
+  serving: DeployedModel | undefined,
+  recorded: ModelDeploymentOutputs,
+): string[] {
+  const stable = held(endpoint, recorded);
+  const share = stable === undefined ? 100 : (recorded.canary?.step ?? 100);
   const found: string[] = [];
   if (serving === undefined) found.push("no model of this stack is deployed");
   for (const model of endpoint.foreign) {
     found.push(`"${model.displayName}" (${model.id}) was deployed by somebody else`);
   }
   for (const model of endpoint.ours) {
-    if (model !== serving) found.push(`"${model.displayName}" (${model.id}) is deployed as well`);
+    if (model !== serving && model !== stable)
+      found.push(`"${model.displayName}" (${model.id}) is deployed as well`);
   }
-  if (serving !== undefined && serving.traffic !== 100) {
-    found.push(`"${serving.displayName}" gets ${serving.traffic} % of the requests, not 100 %`);
+  if (recorded.canary && stable === undefined) found.push("the held split lost one of its models");
+  if (serving !== undefined && serving.traffic !== share) {
+    found.push(
+      `"${serving.displayName}" gets ${serving.traffic} % of the requests, not ${share} %`,
+    );
+  }
+  if (stable !== undefined && !hasReplicas(stable, recorded)) {
+    found.push(`"${stable.displayName}" has other replicas than declared`);
   }
   return found;
 }

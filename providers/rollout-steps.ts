@@ -3,7 +3,7 @@ import type { EndpointServiceClient } from "@google-cloud/aiplatform/build/src/v
 import { compare } from "./changes.ts";
 import { toDeployRequest } from "./deploy-request.ts";
 import { observeEndpoint, servesSpec, splitWithout } from "./deployed.ts";
-import type { DeployedModel, ObservedEndpoint } from "./deployed.ts";
+import type { DeployedModel, ObservedEndpoint, ScalingSpec } from "./deployed.ts";
 import type { ModelDeploymentInputs } from "./deployment.ts";
 import { ReconcileError } from "./errors.ts";
 import { accept, waitFor, waitForRunning } from "./operations.ts";
@@ -67,17 +67,17 @@ export async function ensureDeployed(rollout: Rollout): Promise<DeployedModel> {
   );
 }
 
+/** Whether a deployed model has the declared replicas. Without declared targets the platform's own are nobody's. */
+export function hasReplicas(deployed: ScalingSpec, wanted: ScalingSpec): boolean {
+  const rows = { minReplicas: "update", maxReplicas: "update", autoscaling: "update" } as const;
+  const observed = wanted.autoscaling.length === 0 ? { ...deployed, autoscaling: [] } : deployed;
+  return !compare(rows, observed, wanted).changes;
+}
+
 /** Replicas and autoscaling targets of one deployed model, changed in place. */
 export async function ensureReplicas(rollout: Rollout, deployed: DeployedModel): Promise<void> {
   const { client, inputs, wait } = rollout;
-  const rows = { minReplicas: "update", maxReplicas: "update", autoscaling: "update" } as const;
-  const observed = inputs.autoscaling.length === 0 ? { ...deployed, autoscaling: [] } : deployed;
-  const wanted = {
-    minReplicas: inputs.minReplicas,
-    maxReplicas: inputs.maxReplicas,
-    autoscaling: inputs.autoscaling,
-  };
-  if (!compare(rows, observed, wanted).changes) return;
+  if (hasReplicas(deployed, inputs)) return;
   const accepted = await accept("mutateDeployedModel", () =>
     client.mutateDeployedModel({
       endpoint: inputs.endpoint,

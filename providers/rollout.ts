@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 
-import { RefusedError, rollBack, runCanary, specOf, stableOf } from "./canary.ts";
-import type { RefusedSpec } from "./canary.ts";
+import { RefusedError, holdCanary, rollBack, runCanary, specOf, stableOf } from "./canary.ts";
+import type { CanaryState, RefusedSpec } from "./canary.ts";
 import { endpointClient, modelClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { servesSpec } from "./deployed.ts";
@@ -25,6 +25,8 @@ import { listVersions, versionWithAlias } from "./versions.ts";
 export interface RolledOut {
   readonly deployedModelId: string;
   readonly versionId: string;
+  /** The held split; null when one model serves alone. */
+  readonly canary: CanaryState | null;
 }
 
 /**
@@ -53,6 +55,10 @@ export async function rollOut(
       const endpoint = await retrying(() => observeOurs(rollout));
       throw await rollBack(rollout, stableOf(endpoint, inputs, recorded), refused);
     }
+    const hold = await holdIfDeclared(rollout, recorded);
+    if (hold !== null) {
+      return { deployedModelId: hold.candidate.deployedModelId, versionId, canary: hold };
+    }
     if (inputs.rollout === "canary") await tryOut(rollout, recorded);
     const deployedModelId = await settled(rollout, async () => {
       if (inputs.rollout === "recreate") await makeRoom(rollout);
@@ -62,7 +68,7 @@ export async function rollOut(
       await undeployOthers(rollout, candidate.id);
       return candidate.id;
     });
-    return { deployedModelId, versionId };
+    return { deployedModelId, versionId, canary: null };
   } catch (error) {
     throw await withWhatServes(rollout, error);
   }
@@ -76,6 +82,24 @@ export function refusalOf(
   const refused = recorded?.refused ?? null;
   if (refused === null || wanted.retryRollout) return null;
   return isDeepStrictEqual(specOf(refused), specOf(wanted)) ? refused : null;
+}
+
+/** canaryPercent: old and new share the traffic until it is taken away; null where there is no old one to share with. */
+async function holdIfDeclared(
+  rollout: Rollout,
+  recorded: ModelDeploymentOutputs | null,
+): Promise<CanaryState | null> {
+  const { canaryPercent } = rollout.inputs;
+  // What served alone so far, or goes on as the old one of a held split, is nobody's candidate.
+  const isHeld = Boolean(recorded?.canary);
+  if (canaryPercent === null || (!isHeld && isProven(rollout.inputs, recorded))) return null;
+  return settled(rollout, async () => {
+    const endpoint = await observeOurs(rollout);
+    const wantedId = endpoint.ours.find((model) => servesSpec(model, rollout.inputs))?.id;
+    if (isHeld && wantedId === recorded?.canary?.stable.deployedModelId) return null;
+    const stable = stableOf(endpoint, rollout.inputs, recorded);
+    return stable === undefined ? null : holdCanary(rollout, stable, canaryPercent);
+  });
 }
 
 /** canary: deploys the new one and proves it step by step beside the old one, where there is an old one. */

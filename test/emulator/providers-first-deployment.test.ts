@@ -39,6 +39,7 @@ const UNKNOWN_OUTPUTS: ModelDeploymentOutputs = {
   tidied: true,
   heldVersions: [],
   refused: null,
+  canary: null,
 };
 
 let scene: DeploymentScene;

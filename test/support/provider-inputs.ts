@@ -74,6 +74,7 @@ export function deploymentInputs(
     canaryBakeSeconds: 0,
     canaryMinSamples: 2,
     maxLatencyRatio: 2,
+    canaryPercent: null,
     retryRollout: false,
     keepVersions: 3,
     bucket: "test-bucket",

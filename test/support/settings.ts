@@ -30,6 +30,7 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     canaryBakeSeconds: 300,
     canaryMinSamples: 5,
     maxLatencyRatio: 2,
+    canaryPercent: null,
     retryRollout: false,
     keepVersions: 3,
     uploadTimeoutSeconds: 3600,

@@ -167,6 +167,7 @@ describe("the program with a minimal stack file", () => {
       canaryBakeSeconds: 300,
       canaryMinSamples: 5,
       maxLatencyRatio: 2,
+      canaryPercent: null,
       retryRollout: false,
       keepVersions: 3,
       bucket: "my-project-diffusion-dev",

@@ -37,6 +37,19 @@ describe("checkSettings", () => {
       reason: '"blue-green" is not a kind of rollout. Offered: "surge", "recreate", "canary".',
     },
     {
+      case: "a held share of everything",
+      changes: { canaryPercent: 100 },
+      setting: "canaryPercent",
+      reason: "100 is not a share to hold. Set 1 to 99, or 0 to let the new one take over.",
+    },
+    {
+      case: "a held share where old and new are never side by side",
+      changes: { canaryPercent: 10, rollout: "recreate" },
+      setting: "canaryPercent",
+      reason:
+        'it needs old and new side by side, which "rollout: recreate" rules out. Set rollout to "surge" or "canary".',
+    },
+    {
       case: "canary steps that do not rise",
       changes: { canarySteps: [50, 10, 100] },
       setting: "canarySteps",
@@ -213,6 +226,7 @@ describe("readSettings", () => {
       "vertex-diffusion:canaryBakeSeconds": "60",
       "vertex-diffusion:canaryMinSamples": "9",
       "vertex-diffusion:maxLatencyRatio": "1.5",
+      "vertex-diffusion:canaryPercent": "25",
       "vertex-diffusion:retryRollout": "true",
       "vertex-diffusion:keepVersions": "7",
       "vertex-diffusion:uploadTimeoutSeconds": "600",
@@ -247,6 +261,7 @@ describe("readSettings", () => {
       canaryBakeSeconds: 60,
       canaryMinSamples: 9,
       maxLatencyRatio: 1.5,
+      canaryPercent: 25,
       retryRollout: true,
       keepVersions: 7,
       uploadTimeoutSeconds: 600,
