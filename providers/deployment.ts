@@ -315,5 +315,5 @@ function describeDrift(
 async function versionsOf(recorded: ModelDeploymentOutputs): Promise<IModel[]> {
   const connection = requireConnection(recorded.emulator);
   const client = await modelClient(connection, locationOf(recorded.modelName));
-  return listVersions(client, recorded.modelName);
+  return retrying(() => listVersions(client, recorded.modelName));
 }
