@@ -11,6 +11,7 @@ import type { AutoscalingMetric, DeployedModel, ObservedEndpoint } from "./deplo
 import { say } from "./engine.ts";
 import { ReconcileError, UnfinishedError, explain } from "./errors.ts";
 import { locationOf, sameResource } from "./names.ts";
+import { deployerOf } from "./ownership.ts";
 import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
 import type { ReadResult, Reconciled } from "./results.ts";
 import { retrying } from "./retry.ts";
@@ -294,7 +295,9 @@ function describeDrift(
   const found: string[] = [];
   if (serving === undefined) found.push("no model of this stack is deployed");
   for (const model of endpoint.foreign) {
-    found.push(`"${model.displayName}" (${model.id}) was deployed by somebody else`);
+    found.push(
+      `"${model.displayName}" (${model.id}) was deployed by ${deployerOf(model.displayName)}`,
+    );
   }
   for (const model of endpoint.ours) {
     if (model !== serving && model !== stable)

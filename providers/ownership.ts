@@ -54,6 +54,14 @@ export function deployedDisplayName(modelId: string, stackUid: string, alias: st
   return `${modelId}-${stackUid.slice(0, 4)}-${alias}`;
 }
 
+/** Who deployed a model that is not this stack's, in words for an error, by its displayName. */
+export function deployerOf(displayName: string): string {
+  const uid = /-([0-9a-f]{4})-sha-[0-9a-f]{12}$/.exec(displayName)?.[1];
+  return uid === undefined
+    ? "somebody else"
+    : `another stack of vertex-diffusion (its uid begins with ${uid})`;
+}
+
 /** The version alias in a deployed model's displayName when it bears this stack's mark; else undefined. */
 export function aliasInDisplayName(displayName: string, stackUid: string): string | undefined {
   const match = /-([0-9a-f]{4})-(sha-[0-9a-f]{12})$/.exec(displayName);

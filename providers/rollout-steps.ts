@@ -8,7 +8,7 @@ import type { ModelDeploymentInputs } from "./deployment.ts";
 import { ReconcileError } from "./errors.ts";
 import { accept, waitFor, waitForRunning } from "./operations.ts";
 import type { WaitOptions } from "./operations.ts";
-import { requireOurs } from "./ownership.ts";
+import { deployerOf, requireOurs } from "./ownership.ts";
 import { retrying } from "./retry.ts";
 import { ENDPOINT_OPERATIONS } from "./undeploy.ts";
 
@@ -43,7 +43,7 @@ export async function observeOurs({ client, inputs }: Rollout): Promise<Observed
   const foreign = endpoint.foreign[0];
   if (foreign !== undefined) {
     throw new ReconcileError(
-      `Could not deploy to endpoint "${name}": "${foreign.displayName}" (${foreign.id}) was deployed there by somebody else. Undeploy it by hand, then run "up" again.`,
+      `Could not deploy to endpoint "${name}": "${foreign.displayName}" (${foreign.id}) was deployed there by ${deployerOf(foreign.displayName)}. Undeploy it by hand, then run "up" again.`,
     );
   }
   return endpoint;

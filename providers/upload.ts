@@ -11,7 +11,7 @@ import { showProgress } from "./engine.ts";
 import { ReconcileError, explain, isNotFound, nullIfNotFound } from "./errors.ts";
 import { deleteAsSeen, sendObject } from "./objects.ts";
 import type { Sending } from "./objects.ts";
-import { OBJECT_DIGEST_KEY, OBJECT_STACK_KEY } from "./ownership.ts";
+import { OBJECT_DIGEST_KEY, OBJECT_STACK_KEY, STACK_LABEL, ownerOf } from "./ownership.ts";
 import { SCHEMA, plain } from "./results.ts";
 import type { ReadResult, Reconciled } from "./results.ts";
 import { retrying } from "./retry.ts";
@@ -187,7 +187,7 @@ async function ensureObject(
     const metadata = existing.metadata.metadata;
     if (metadata?.[OBJECT_STACK_KEY] !== inputs.stackUid) {
       throw new ReconcileError(
-        `Could not upload the archive: "${objectUri(inputs)}" exists and was not put there by this stack. Delete or move it, or choose another bucketName in the stack file.`,
+        `Could not upload the archive: "${objectUri(inputs)}" belongs to ${ownerOf({ [STACK_LABEL]: String(metadata?.[OBJECT_STACK_KEY] ?? "") })}. Delete or move it, or choose another bucketName in the stack file.`,
       );
     }
     const isWhole = recordedCrc32c === null || existing.metadata.crc32c === recordedCrc32c;

@@ -155,7 +155,7 @@ describe("ArchiveUpload on the local Cloud Storage", () => {
     const error = await rejectionOf(upload.update(ID, drifted, inputs));
 
     expect(drifted.drift).toBe(`"gs://${BUCKET}/${nameOf(inputs.digest)}" was overwritten`);
-    expect(error.message).toContain("was not put there by this stack");
+    expect(error.message).toContain("belongs to nobody that vertex-diffusion knows");
   });
 
   it("uploads again what was overwritten by hand under this stack's own marks", async () => {
@@ -181,7 +181,7 @@ describe("ArchiveUpload on the local Cloud Storage", () => {
 
     expect(error).toBeInstanceOf(ReconcileError);
     expect(error.message).toBe(
-      `Could not upload the archive: "gs://${BUCKET}/${nameOf(inputs.digest)}" exists and was not put there by this stack. Delete or move it, or choose another bucketName in the stack file.`,
+      `Could not upload the archive: "gs://${BUCKET}/${nameOf(inputs.digest)}" belongs to nobody that vertex-diffusion knows (it bears no mark). Delete or move it, or choose another bucketName in the stack file.`,
     );
     expect((await bucket().file(nameOf(inputs.digest)).download())[0].toString()).toBe("theirs");
   });

@@ -35,6 +35,8 @@ export interface StackProjectOptions {
   readonly handler?: "light" | "real";
   /** What answers predictions. @default "torchserve" */
   readonly servers?: "light" | "torchserve";
+  /** A project whose local cloud this one shares, from a backend of its own. @default a cloud of its own */
+  readonly beside?: StackProject;
 }
 
 /** The settings that a test stack starts with: one light model server on a simulated T4. */
@@ -58,6 +60,9 @@ export class StackProject {
   #settings: Record<string, unknown> = DEFAULT_SETTINGS;
   readonly #cli: string;
 
+  /** Whether the local cloud is another project's, and stays when this one is removed. */
+  #isGuest = false;
+
   private constructor(root: string, emulator: TestEmulator, env: NodeJS.ProcessEnv, cli: string) {
     this.root = root;
     this.emulator = emulator;
@@ -72,9 +77,11 @@ export class StackProject {
   static async create(options: StackProjectOptions = {}): Promise<StackProject> {
     const root = await mkdtemp(join(tmpdir(), "vertex-stack-"));
     await copySources(root, options.handler ?? "light");
-    const emulator = await startTestEmulator(
-      options.servers === "light" ? { runtime: lightServer, python: LIGHT_PYTHON } : {},
-    );
+    const emulator =
+      options.beside?.emulator ??
+      (await startTestEmulator(
+        options.servers === "light" ? { runtime: lightServer, python: LIGHT_PYTHON } : {},
+      ));
     const cli = await findPulumi(silentReport);
     const plugin = await findGcpPlugin(silentReport, { allowDownload: false, cli });
     await prepareLocalHome(root, plugin, join(root, ".local"));
@@ -89,6 +96,7 @@ export class StackProject {
     env["VERTEX_DIFFUSION_EMULATOR"] = join(emulator.address.data, "address.json");
     env["VERTEX_DIFFUSION_POLL_MS"] = "100";
     const project = new StackProject(root, emulator, env, join(cli.bin, "pulumi"));
+    project.#isGuest = options.beside !== undefined;
     await project.set({});
     const made = await project.run(["stack", "init", "test"]);
     if (made.code !== 0) throw new Error(`no stack: ${made.output}`);
@@ -230,7 +238,7 @@ export class StackProject {
   }
 
   async remove(): Promise<void> {
-    await this.emulator.stop();
+    if (!this.#isGuest) await this.emulator.stop();
     await rm(this.root, { recursive: true, force: true });
   }
 }
