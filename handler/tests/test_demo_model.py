@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import runpy
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +31,11 @@ from demo_model.world import Scene, paint, random_scene
 
 SCENE = Scene("orange", "circle", "grey", "large", 20.0, 32.0, 32.0)
 TINY = replace(Recipe(), vae_channels=(8, 8, 8), unet_channels=(16, 16, 16))
+SHORT = replace(
+    TINY, pictures=24, text_steps=2, text_batch=4, vae_steps=2, unet_steps=4, unet_batch=4
+)
+
+LONGER = replace(SHORT, vae_steps=8, unet_steps=16)  # long enough for a GPU to replay steps
 
 
 def test_a_painted_scene_has_its_colours_inside_and_out() -> None:
@@ -100,13 +107,10 @@ def test_a_whole_run_that_is_ended_early_writes_the_same_pipeline_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "SCORE_PHRASINGS", ())
-    recipe = replace(
-        TINY, pictures=24, text_steps=2, text_batch=4, vae_steps=2, unet_steps=4, unet_batch=4
-    )
 
-    training.train(tmp_path / "whole", recipe, tmp_path / "expected")
-    training.train(tmp_path / "cut", recipe, tmp_path / "early", until=2)
-    training.train(tmp_path / "cut", recipe, tmp_path / "later")
+    training.train(tmp_path / "whole", SHORT, tmp_path / "expected")
+    training.train(tmp_path / "cut", SHORT, tmp_path / "early", until=2)
+    training.train(tmp_path / "cut", SHORT, tmp_path / "later")
 
     assert unet_bytes(tmp_path / "later") == unet_bytes(tmp_path / "expected")
     assert unet_bytes(tmp_path / "early") != unet_bytes(tmp_path / "expected")
@@ -114,6 +118,43 @@ def test_a_whole_run_that_is_ended_early_writes_the_same_pipeline_later(
 
 def unet_bytes(pipeline: Path) -> bytes:
     return (pipeline / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_runs_the_course_of_a_cpu_from_the_start_or_from_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "SCORE_PHRASINGS", ())
+
+    for folder, device in (("cpu", "cpu"), ("gpu", "cuda"), ("both", "cpu")):
+        training.train(tmp_path / folder, LONGER, tmp_path / "early", 8, device)
+    for folder, device in (("cpu", "cpu"), ("gpu", "cuda"), ("both", "cuda")):
+        training.train(tmp_path / folder, LONGER, tmp_path / folder / "model", None, device)
+
+    course = losses(tmp_path / "cpu")
+    expected = [(stage, pytest.approx(loss, rel=0.01)) for stage, loss in course]
+    assert [stage for stage, _ in course] == ["text", "vae", "unet", "unet"]
+    assert losses(tmp_path / "gpu") == expected
+    assert losses(tmp_path / "both") == expected
+    assert load(tmp_path / "gpu" / "model", "cuda").device.type == "cuda"
+
+
+def losses(folder: Path) -> list[tuple[str, float]]:
+    """The stages and losses of a run's learning curve."""
+    lines = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
+    return [(line["stage"], line["loss"]) for line in lines if "loss" in line]
+
+
+def test_a_gpu_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    script = runpy.run_path(str(HANDLER.parent / "scripts" / "train-demo-model.py"))
+
+    status = script["main"](["--device", "cuda", "train"])
+
+    assert status == 1
+    assert '"cuda": torch finds no GPU here. Use "--device cpu".' in capsys.readouterr().err
 
 
 def test_a_run_that_is_ended_early_goes_on_later(tmp_path: Path) -> None:

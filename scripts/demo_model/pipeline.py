@@ -52,10 +52,10 @@ def save_half(pipeline: StableDiffusionPipeline, folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def load(folder: Path) -> StableDiffusionPipeline:
-    """Load a saved pipeline on the CPU, without network."""
+def load(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:
+    """Load a saved pipeline in full precision, without network."""
     pipeline = StableDiffusionPipeline.from_pretrained(
         str(folder), use_safetensors=True, local_files_only=True, torch_dtype=torch.float32
-    )
+    ).to(device)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

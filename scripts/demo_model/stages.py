@@ -40,10 +40,11 @@ class Stage:
         self._modules = modules
         self._optimizer = optimizer
         if self.file.is_file():
-            state: dict[str, Any] = torch.load(self.file, weights_only=True)
+            state: dict[str, Any] = torch.load(self.file, weights_only=True, map_location="cpu")
             for key, module in modules.items():
                 module.load_state_dict(state["modules"][key])
             if optimizer is not None and state["optimizer"] is not None:
+                keep_kind(state["optimizer"], optimizer)
                 optimizer.load_state_dict(state["optimizer"])
             self.step = state["step"]
 
@@ -108,20 +109,47 @@ def step_generator(seed: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed * 1_000_003 + step)
 
 
+def make_optimizer(
+    module: nn.Module, device: str, betas: tuple[float, float], weight_decay: float
+) -> torch.optim.Optimizer:
+    """AdamW. On a GPU its rate is a tensor there, so that a recorded step reads the rate of now."""
+    rate = torch.zeros((), device=device) if device == "cuda" else 0.0
+    return torch.optim.AdamW(
+        module.parameters(),
+        lr=rate,
+        betas=betas,
+        weight_decay=weight_decay,
+        capturable=device == "cuda",
+    )
+
+
+def keep_kind(saved: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
+    """Make the saved state of an optimizer one of this optimizer's device."""
+    for group, own in zip(saved["param_groups"], optimizer.param_groups):
+        group.update(lr=own["lr"], capturable=own["capturable"])
+
+
 def set_rate(optimizer: torch.optim.Optimizer, peak: float, step: int, steps: int) -> None:
     """Learning rate: up over the first 100 steps, then down a cosine to a fiftieth."""
     warm = min(1.0, (step + 1) / 100)
     cosine = 0.51 + 0.49 * math.cos(math.pi * step / steps)
     for group in optimizer.param_groups:
-        group["lr"] = peak * warm * cosine
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(peak * warm * cosine)
+        else:
+            group["lr"] = peak * warm * cosine
 
 
-def follow(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Move a running average of weights towards the model's; faster in the first steps."""
-    decay = min(decay, (1 + step) / (10 + step))
+def average_pull(decay: float, step: int) -> Tensor:
+    """How far the running average moves in this step; farther in the first ones."""
+    return torch.tensor(1 - min(decay, (1 + step) / (10 + step)))
+
+
+def follow(average: nn.Module, model: nn.Module, pull: Tensor) -> None:
+    """Move a running average of weights towards the model's."""
     with torch.no_grad():
         for kept, value in zip(average.parameters(), model.parameters()):
-            kept.lerp_(value, 1 - decay)
+            kept.lerp_(value, pull)
 
 
 def to_picture_tensor(pictures: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from demo_model.captions import Caption, describe, disturb, plain_caption
 from demo_model.recipe import Recipe
-from demo_model.stages import Stage, set_rate
+from demo_model.stages import Stage, make_optimizer, set_rate
 from demo_model.tokenizer import TEXT_LENGTH
 from demo_model.world import BACKGROUNDS, COLOURS, SHAPES, SIZES, random_scene
 
@@ -68,34 +68,37 @@ def random_caption(random: np.random.Generator) -> Caption:
     return disturb(caption, random) if random.random() < 0.4 else caption
 
 
-def train_text_encoder(folder: Path, recipe: Recipe, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+def train_text_encoder(
+    folder: Path, recipe: Recipe, tokenizer: CLIPTokenizer, device: str
+) -> CLIPTextModel:
     """Train the encoder, or load it where that is done."""
     steps, rate, width = recipe.text_steps, recipe.text_rate, recipe.text_width
     torch.manual_seed(recipe.seed)
-    encoder = make_text_encoder(tokenizer, width)
+    encoder = make_text_encoder(tokenizer, width).to(device)
     heads = nn.ModuleDict({field: nn.Linear(width, len(FIELDS[field])) for field in FIELDS})
-    parameters = [*encoder.parameters(), *heads.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01)
+    heads.to(device)
+    both = nn.ModuleList([encoder, heads])
+    optimizer = make_optimizer(both, device, (0.9, 0.999), 0.01)
     stage = Stage(folder, "text", steps, {"encoder": encoder, "heads": heads}, optimizer)
 
     def take_step(step: int) -> float:
         set_rate(optimizer, rate, step, steps)
         random = np.random.default_rng([recipe.seed, step])
         captions = [random_caption(random) for _ in range(recipe.text_batch)]
-        ids = encode_captions(tokenizer, [caption.text for caption in captions])
+        ids = encode_captions(tokenizer, [caption.text for caption in captions]).to(device)
         states = encoder(ids).last_hidden_state
         ends = (ids == tokenizer.eos_token_id).long().argmax(1)
-        after = torch.arange(TEXT_LENGTH) >= ends[:, None]
-        loss = torch.zeros(())
+        after = torch.arange(TEXT_LENGTH, device=device) >= ends[:, None]
+        loss = torch.zeros((), device=device)
         for field, names in FIELDS.items():
-            told = torch.tensor([names.index(getattr(caption, field)) for caption in captions])
-            guess = heads[field](states[after])
-            loss = loss + cross_entropy(guess, told[:, None].expand_as(after)[after])
+            told = [names.index(getattr(caption, field)) for caption in captions]
+            wanted = torch.tensor(told, device=device)[:, None].expand_as(after)[after]
+            loss = loss + cross_entropy(heads[field](states[after]), wanted)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
+        nn.utils.clip_grad_norm_(both.parameters(), 1.0)
         optimizer.step()
-        return float(loss)
+        return float(loss.item())
 
     stage.run(take_step)
     encoder.eval().requires_grad_(False)

@@ -31,7 +31,9 @@ class AlreadyTrainingError(RuntimeError):
     """Another process holds the run."""
 
 
-def train(folder: Path, recipe: Recipe, out: Path, until: int | None = None) -> int:
+def train(
+    folder: Path, recipe: Recipe, out: Path, until: int | None = None, device: str = "cpu"
+) -> int:
     """Do what is left of the run in `folder`, then write the pipeline to `out`.
 
     `until` ends the UNet's training after that step instead of its last one. Returns the size of
@@ -39,10 +41,10 @@ def train(folder: Path, recipe: Recipe, out: Path, until: int | None = None) -> 
     """
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = make_tokenizer(folder / "tokenizer", known_words())
-    encoder = train_text_encoder(folder, recipe, tokenizer)
+    encoder = train_text_encoder(folder, recipe, tokenizer, device)
     scenes = make_scenes(recipe.seed, recipe.pictures)
     pictures = paint_all(scenes)
-    vae = train_vae(folder, recipe, pictures)
+    vae = train_vae(folder, recipe, pictures, device)
     latents = encode(vae, pictures)
     captions = CaptionStates(recipe, encoder, tokenizer, scenes)
     tasks = list(list_tasks(SCORE_PHRASINGS, SEEDS))
@@ -53,7 +55,7 @@ def train(folder: Path, recipe: Recipe, out: Path, until: int | None = None) -> 
         values = score(pipeline, tasks).summary()
         note(folder, "score", step, **values, seconds=round(time.monotonic() - started, 1))
 
-    unet = train_unet(folder, recipe, latents, captions, check, SCORE_STEPS, until)
+    unet = train_unet(folder, recipe, latents, captions, check, SCORE_STEPS, until, device)
     return save_half(assemble(vae, encoder, tokenizer, unet), out)
 
 

@@ -15,7 +15,8 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from demo_model.captions import PLAIN_CAPTIONS, describe
 from demo_model.recipe import Recipe
-from demo_model.stages import Stage, follow, set_rate, step_generator
+from demo_model.replay import Replayed
+from demo_model.stages import Stage, average_pull, follow, make_optimizer, set_rate, step_generator
 from demo_model.text import encode_captions
 from demo_model.world import PICTURE_SIZE, Scene
 
@@ -73,7 +74,10 @@ class CaptionStates:
         self._plain = torch.tensor([known[text] for text in PLAIN_CAPTIONS])
         ids = encode_captions(tokenizer, list(known))
         with torch.no_grad():
-            parts = [encoder(part).last_hidden_state.half() for part in ids.split(ENCODE_BATCH)]
+            parts = [
+                encoder(part.to(encoder.device)).last_hidden_state.half().cpu()
+                for part in ids.split(ENCODE_BATCH)
+            ]
         self._states = torch.cat(parts)
 
     def choose(self, scenes: Tensor, dropout: float, random: torch.Generator) -> Tensor:
@@ -92,6 +96,7 @@ def train_unet(
     on_checkpoint: Callable[[int, UNet2DConditionModel], None],
     checkpoint_steps: int,
     until: int | None,
+    device: str,
 ) -> UNet2DConditionModel:
     """Train the UNet, or load it where that is done. Returns the running average of its weights.
 
@@ -101,14 +106,30 @@ def train_unet(
     steps, rate = recipe.unet_steps, recipe.unet_rate
     seed = recipe.seed + 2
     torch.manual_seed(seed)
-    unet = make_unet(recipe)
+    unet = make_unet(recipe).to(device)
     average = copy.deepcopy(unet).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(unet.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
+    optimizer = make_optimizer(unet, device, (0.9, 0.99), 0.01)
     stage = Stage(folder, "unet", steps, {"unet": unet, "average": average}, optimizer)
     kept = DDPMScheduler(**SCHEDULE).alphas_cumprod
     snr = kept / (1 - kept)
     # Weight of each time step for a v-prediction, so that easy steps do not outweigh hard ones.
-    weights = snr.clamp(max=SNR_LIMIT) / (snr + 1)
+    weights = (snr.clamp(max=SNR_LIMIT) / (snr + 1)).to(device)
+    kept = kept.to(device)
+
+    def learn(clean: Tensor, noise: Tensor, times: Tensor, states: Tensor, pull: Tensor) -> Tensor:
+        signal = kept[times].sqrt()[:, None, None, None]
+        blur = (1 - kept[times]).sqrt()[:, None, None, None]
+        target = signal * noise - blur * clean
+        guess = unet(signal * clean + blur * noise, times, states).sample
+        loss = (weights[times] * (guess - target).square().mean((1, 2, 3))).mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
+        optimizer.step()
+        follow(average, unet, pull)
+        return loss.detach()
+
+    learning = Replayed(learn, device)
 
     def take_step(step: int) -> float:
         set_rate(optimizer, rate, step, steps)
@@ -119,19 +140,9 @@ def train_unet(
         slices = (torch.arange(batch) + torch.rand(batch, generator=random)) / batch
         times = (slices * len(kept)).long().clamp(max=len(kept) - 1)
         states = captions.choose(chosen, recipe.caption_dropout, random)
-        clean = latents[chosen]
-        noise = torch.randn(clean.shape, generator=random)
-        signal = kept[times].sqrt()[:, None, None, None]
-        blur = (1 - kept[times]).sqrt()[:, None, None, None]
-        target = signal * noise - blur * clean
-        guess = unet(signal * clean + blur * noise, times, states).sample
-        loss = (weights[times] * (guess - target).square().mean((1, 2, 3))).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
-        optimizer.step()
-        follow(average, unet, recipe.unet_average, step)
-        return float(loss)
+        noise = torch.randn(latents[chosen].shape, generator=random)
+        pull = average_pull(recipe.unet_average, step)
+        return float(learning(latents[chosen], noise, times, states, pull).item())
 
     stage.run(take_step, lambda step: on_checkpoint(step, average), checkpoint_steps, until)
     return average

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
 from demo_model.recipe import Recipe
-from demo_model.stages import Stage, set_rate, step_generator, to_picture_tensor
+from demo_model.replay import Replayed
+from demo_model.stages import Stage, make_optimizer, set_rate, step_generator, to_picture_tensor
 from demo_model.world import PICTURE_SIZE, Scene, paint, random_scene
 
 ENCODE_BATCH = 64
@@ -46,22 +47,17 @@ def paint_all(scenes: list[Scene]) -> Tensor:
     return torch.from_numpy(np.stack([paint(scene) for scene in scenes]))
 
 
-def train_vae(folder: Path, recipe: Recipe, pictures: Tensor) -> AutoencoderKL:
+def train_vae(folder: Path, recipe: Recipe, pictures: Tensor, device: str) -> AutoencoderKL:
     """Train the autoencoder, or load it where that is done. Latents get mean 0 and spread 1."""
     steps, rate = recipe.vae_steps, recipe.vae_rate
     seed = recipe.seed + 1
     torch.manual_seed(seed)
-    vae = make_vae(recipe)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
+    vae = make_vae(recipe).to(device)
+    optimizer = make_optimizer(vae, device, (0.9, 0.98), 0.0)
     stage = Stage(folder, "vae", steps, {"vae": vae}, optimizer)
 
-    def take_step(step: int) -> float:
-        set_rate(optimizer, rate, step, steps)
-        random = step_generator(seed, step)
-        chosen = torch.randint(len(pictures), (recipe.vae_batch,), generator=random)
-        target = to_picture_tensor(pictures[chosen])
+    def learn(target: Tensor, noise: Tensor) -> Tensor:
         posterior = vae.encode(target).latent_dist
-        noise = torch.randn(posterior.mean.shape, generator=random)
         spread = posterior.mean.detach().std()
         latents = posterior.mean + (posterior.std + recipe.latent_noise * spread) * noise
         drawn = vae.decode(latents).sample
@@ -71,7 +67,18 @@ def train_vae(folder: Path, recipe: Recipe, pictures: Tensor) -> AutoencoderKL:
         loss.backward()
         nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
-        return float(loss)
+        return loss.detach()
+
+    learning = Replayed(learn, device)
+    side = PICTURE_SIZE >> (len(recipe.vae_channels) - 1)
+
+    def take_step(step: int) -> float:
+        set_rate(optimizer, rate, step, steps)
+        random = step_generator(seed, step)
+        chosen = torch.randint(len(pictures), (recipe.vae_batch,), generator=random)
+        shape = (recipe.vae_batch, recipe.latent_channels, side, side)
+        noise = torch.randn(shape, generator=random)
+        return float(learning(to_picture_tensor(pictures[chosen]), noise).item())
 
     stage.run(take_step)
     vae.eval().requires_grad_(False)
@@ -80,10 +87,10 @@ def train_vae(folder: Path, recipe: Recipe, pictures: Tensor) -> AutoencoderKL:
 
 
 def encode(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
-    """The mean latents of pictures given as bytes."""
+    """The mean latents, on the CPU, of pictures given as bytes."""
     with torch.no_grad():
         parts = [
-            vae.encode(to_picture_tensor(part)).latent_dist.mean
+            vae.encode(to_picture_tensor(part).to(vae.device)).latent_dist.mean.cpu()
             for part in pictures.split(ENCODE_BATCH)
         ]
     return torch.cat(parts)
@@ -94,6 +101,7 @@ def normalise_latents(vae: AutoencoderKL, latents: Tensor) -> None:
 
     The pipeline knows one scaling factor for all channels and no shift; with this it needs neither.
     """
+    latents = latents.to(vae.device)
     mean, spread = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
     channels = len(mean)
     into, out = vae.quant_conv, vae.post_quant_conv
