@@ -26,8 +26,8 @@ export class ArchiveSourceError extends Error {
 /** Entry module of every handler folder (TorchServe's `handler` in the manifest). */
 const ENTRY_MODULE = "handler.py";
 
-/** What a handler folder holds for its developers, not for the container. */
-const LEFT_OUT = new Set(["tests", "__pycache__", "pyproject.toml", "README.md"]);
+/** What a handler folder holds beside its code: for its developers, or weights that are named by themselves. */
+const LEFT_OUT = new Set(["tests", "__pycache__", "demo-model", "pyproject.toml", "README.md"]);
 
 /** TorchServe reads model name, version and handler; a fixed date keeps the bytes the same. */
 const MANIFEST = `${JSON.stringify(

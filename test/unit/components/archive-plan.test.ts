@@ -137,6 +137,7 @@ describe("planArchive", () => {
     { path: "handler/tests/test_handler.py" },
     { path: "handler/lib/tests/test_rules.py" },
     { path: "handler/__pycache__/handler.cpython-311.pyc" },
+    { path: "handler/demo-model/model_index.json" },
     { path: "handler/pyproject.toml" },
     { path: "handler/README.md" },
     { path: "handler/.venv/bin/python" },
