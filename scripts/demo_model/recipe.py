@@ -30,7 +30,7 @@ class Recipe:
     latent_noise: float = 0.1
 
     unet_channels: tuple[int, ...] = (48, 64, 96)
-    unet_steps: int = 8000
+    unet_steps: int = 11000
     unet_batch: int = 32
     unet_rate: float = 1e-3
     unet_average: float = 0.998
