@@ -11,7 +11,6 @@ import {
 } from "./local/stack-files.ts";
 import { formatChanges, formatReality, formatTable, readTrafficSplit } from "./local/summary.ts";
 import type { Summary } from "./local/summary.ts";
-import { ensureTinyPipeline } from "./local/tiny-pipeline.ts";
 import { fileNameFor, predict, savePicture } from "./prediction.ts";
 import { PROJECT_ROOT } from "./toolchain/project.ts";
 import { silentReport, terminalReport } from "./toolchain/report.ts";
@@ -50,7 +49,6 @@ async function main(args: readonly string[]): Promise<void> {
     }
   }
   const toolchain = await ensureToolchain(report);
-  await ensureTinyPipeline(toolchain.python.python, report);
   const address = await ensureEmulator(
     { python: toolchain.python.python, port: options.port, grpcPort: options["grpc-port"] },
     report,

@@ -5,8 +5,8 @@ import { localPaths } from "../toolchain/environment.ts";
 import { PROJECT_ROOT } from "../toolchain/project.ts";
 import { UserError } from "../toolchain/user-error.ts";
 
-/** The tiny pipeline that local stacks serve, relative to the project's folder. */
-export const TINY_WEIGHTS = ".local/weights/tiny";
+/** The demo model that local stacks serve, relative to the project's folder. */
+export const DEMO_WEIGHTS = "handler/demo-model";
 
 /** Stack that `npm run local` runs: "local", or an environment's own settings under "local-<env>". */
 export function localStackOf(environment: string | undefined): string {
@@ -15,7 +15,7 @@ export function localStackOf(environment: string | undefined): string {
 
 /**
  * Writes the stack file of an environment's local twin: its own settings, but on the local Vertex AI, with a shared
- * endpoint (a dedicated one has a host name that only Google serves) and the tiny pipeline where its weights are not there.
+ * endpoint (a dedicated one has a host name that only Google serves) and the demo model where its weights are not there.
  * Returns what differs, in words.
  */
 export async function writeLocalTwin(environment: string): Promise<string[]> {
@@ -45,7 +45,7 @@ export async function writeLocalTwin(environment: string): Promise<string[]> {
     () => true,
     () => false,
   );
-  if (!isThere) set("vertex-diffusion:weights", TINY_WEIGHTS, `"${weights}" is not there`);
+  if (!isThere) set("vertex-diffusion:weights", DEMO_WEIGHTS, `"${weights}" is not there`);
   const salt = await readSalt(localStackOf(environment));
   if (salt !== undefined) document.set("encryptionsalt", salt);
   const { stackFiles } = localPaths(PROJECT_ROOT);

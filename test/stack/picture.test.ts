@@ -1,22 +1,31 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { cp } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { inflateSync } from "node:zlib";
-import { ensureTinyPipeline } from "../../scripts/local/tiny-pipeline.ts";
-import { TINY_WEIGHTS } from "../../scripts/local/stack-files.ts";
 import { predict } from "../../scripts/prediction.ts";
 import { PROJECT_ROOT } from "../../scripts/toolchain/project.ts";
 import { findPython } from "../../scripts/toolchain/python-env.ts";
 import { silentReport } from "../../scripts/toolchain/report.ts";
 import { StackProject } from "../support/stack-project.ts";
 
-describe("the product's own handler and pipeline on a stack", () => {
+/** Reads a picture and names what it shows, by geometry: the judge of the demo model's training. */
+const JUDGE = `
+import sys
+import numpy
+from PIL import Image
+from demo_model.judge import judge
+
+verdict = judge(numpy.asarray(Image.open(sys.stdin.buffer).convert("RGB")))
+print(verdict.colour, verdict.shape)
+`;
+
+describe("the product's own handler and demo model on a stack", () => {
   let stack: StackProject;
+  let python: string;
 
   beforeAll(async () => {
     stack = await StackProject.create({ handler: "real" });
-    await ensureTinyPipeline((await findPython(silentReport)).python, silentReport);
-    await cp(join(PROJECT_ROOT, TINY_WEIGHTS), join(stack.root, "weights"), { recursive: true });
+    python = (await findPython(silentReport)).python;
     await stack.up();
   }, 300_000);
 
@@ -38,11 +47,32 @@ describe("the product's own handler and pipeline on a stack", () => {
     expect(other.equals(picture)).toBe(false);
   }, 120_000);
 
+  it.each([{ drawn: "red circle" }, { drawn: "blue square" }, { drawn: "green triangle" }])(
+    "draws a $drawn when it is asked for one",
+    async ({ drawn }) => {
+      const url = await outputOf("predictUrl");
+
+      const picture = await predict(url, {
+        prompt: `a ${drawn}`,
+        num_inference_steps: 20,
+        seed: 1,
+      });
+
+      expect(judgePicture(picture)).toBe(drawn);
+    },
+    120_000,
+  );
+
   it("says which field of a bad instance is wrong", async () => {
     const url = await outputOf("predictUrl");
 
     await expect(predict(url, { prompt: "a red circle", width: 65 })).rejects.toThrow(/width/);
   }, 60_000);
+
+  function judgePicture(picture: Buffer): string {
+    const env = { ...process.env, PYTHONPATH: join(PROJECT_ROOT, "scripts") };
+    return execFileSync(python, ["-c", JUDGE], { input: picture, env, encoding: "utf8" }).trim();
+  }
 
   async function outputOf(name: string): Promise<string> {
     const { output } = await stack.run(["stack", "output", name]);

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { DEMO_WEIGHTS } from "../../scripts/local/stack-files.ts";
 import { removeDeadLocks } from "../../scripts/toolchain/dead-locks.ts";
 import { localEnvironment } from "../../scripts/toolchain/environment.ts";
 import { findGcpPlugin, prepareLocalHome } from "../../scripts/toolchain/gcp-plugin.ts";
@@ -71,7 +72,7 @@ export class StackProject {
   }
 
   /**
-   * Makes project, emulator and stack "test"; with `handler: "real"` the product's handler and the tiny pipeline. With
+   * Makes project, emulator and stack "test"; with `handler: "real"` the product's handler and the demo model. With
    * `servers: "light"` a deployed model is a process that is ready at once, for tests of what surrounds it.
    */
   static async create(options: StackProjectOptions = {}): Promise<StackProject> {
@@ -97,7 +98,7 @@ export class StackProject {
     env["VERTEX_DIFFUSION_POLL_MS"] = "100";
     const project = new StackProject(root, emulator, env, join(cli.bin, "pulumi"));
     project.#isGuest = options.beside !== undefined;
-    await project.set({});
+    await project.set(options.handler === "real" ? { weights: DEMO_WEIGHTS } : {});
     const made = await project.run(["stack", "init", "test"]);
     if (made.code !== 0) throw new Error(`no stack: ${made.output}`);
     await project.set({});
