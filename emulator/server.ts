@@ -54,6 +54,9 @@ export interface Emulator {
   close(): Promise<void>;
 }
 
+/** How long an idle connection is kept, milliseconds: the client keep-alive of Google's load balancers (610 s by default). */
+const KEEP_ALIVE_MS = 610_000;
+
 /** A port is taken. The message is for a person. */
 export class PortInUseError extends Error {
   override readonly name = "PortInUseError";
@@ -146,6 +149,8 @@ async function startOn(folder: DataFolder, options: EmulatorOptions): Promise<Em
   });
   // Uploads of gigabytes and predictions of many minutes are both longer than Node's default.
   http.requestTimeout = 0;
+  // Node's 5 s would close an idle connection just when a client that was busy until then uses it again.
+  http.keepAliveTimeout = KEEP_ALIVE_MS;
   const grpc = new VertexGrpc(methods, around);
   failInterrupted(cloud);
   await removeUnusedArtifacts(cloud);

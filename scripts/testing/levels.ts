@@ -6,10 +6,17 @@ import { PROJECT_ROOT } from "../toolchain/project.ts";
 
 /** Levels of the test pyramid, cheapest first. What each one proves stands in CONTRIBUTING.md. */
 export const LEVELS = ["unit", "emulator", "handler", "stack"] as const;
-export type Level = (typeof LEVELS)[number];
+/** Levels that take long and run only when they are named. */
+export const LONG_LEVELS = ["crash"] as const;
+export type Level = (typeof LEVELS)[number] | (typeof LONG_LEVELS)[number];
 
 /** What a level needs beside npm packages. */
-export const NEEDS_TOOLCHAIN: ReadonlySet<Level> = new Set(["emulator", "handler", "stack"]);
+export const NEEDS_TOOLCHAIN: ReadonlySet<Level> = new Set([
+  "emulator",
+  "handler",
+  "stack",
+  "crash",
+]);
 
 /** How one level ended. */
 export interface LevelResult {
@@ -46,7 +53,7 @@ async function runJest(level: Level, folder: string, env: NodeJS.ProcessEnv): Pr
       join(PROJECT_ROOT, "node_modules/jest/bin/jest.js"),
       ...["--selectProjects", level, "--json", "--outputFile", report],
       // Model servers and engines share the cores: side by side they only wait for each other.
-      ...(level === "stack" ? ["--runInBand"] : ["--maxWorkers", "2"]),
+      ...(level === "stack" || level === "crash" ? ["--runInBand"] : ["--maxWorkers", "2"]),
       "--ci",
     ],
     PROJECT_ROOT,

@@ -120,16 +120,16 @@ describe("gcp plugin whose engine is killed", () => {
     connection.resume();
     await once(connection, "close");
     expect(connection.destroyed).toBe(true);
-  }, 15_000);
+  }, 60_000);
 
   it("ends when it had only begun to start", async () => {
     const { engine, plugin } = await startedByAnEngine();
-    await waitFor("the plugin's start", () => commandLine(plugin.pid).includes("main.ts"), 5_000);
+    await waitFor("the plugin's start", () => commandLine(plugin.pid).includes("main.ts"), 30_000);
 
     engine.kill("SIGKILL");
 
-    await waitFor("the plugin's end", () => commandLine(plugin.pid) === "", 10_000);
-  }, 15_000);
+    await waitFor("the plugin's end", () => commandLine(plugin.pid) === "", 30_000);
+  }, 60_000);
 });
 
 /** An engine's stand-in that starts the plugin and says its process ID, and then hands on its port. */

@@ -56,7 +56,7 @@ describe("a real TorchServe", () => {
     expect(commands.some((command) => command.includes("model_service_worker.py"))).toBe(true);
     expect(again).toHaveLength(commands.length);
     for (const group of [first, second]) {
-      await waitFor("The end of all", () => processesOfGroup(group).length === 0, 10_000);
+      await waitFor("The end of all", () => processesOfGroup(group).length === 0, 30_000);
     }
   });
 
@@ -82,6 +82,6 @@ describe("a real TorchServe", () => {
     const seen = predictions[0]?.environment;
     expect(seen?.["GREETING"]).toBe("hello");
     expect(Object.values(seen ?? {})).not.toContain("/nowhere");
-    await waitFor("The end of all", () => processesOfGroup(group).length === 0, 10_000);
+    await waitFor("The end of all", () => processesOfGroup(group).length === 0, 30_000);
   });
 });

@@ -11,7 +11,7 @@ const IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/pytorch-gpu.2-4:latest";
 const UNAVAILABLE = 14;
 
 // Google's clients take seconds to load on a busy machine.
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 let emulator: TestEmulator;
 let base: string;
@@ -277,6 +277,12 @@ describe("the request log", () => {
         },
       ],
     });
+  });
+
+  it("keeps an idle connection longer than a busy client pauses", async () => {
+    const answer = await fetch(`${emulator.address.rest}/_emulator/health`);
+
+    expect(answer.headers.get("keep-alive")).toBe("timeout=610");
   });
 
   it("names the client of Cloud Storage too", async () => {

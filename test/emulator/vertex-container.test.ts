@@ -5,7 +5,7 @@ import { putObject } from "../support/bucket.ts";
 import { startLightCloud } from "../support/light-cloud.ts";
 import type { LightCloud } from "../support/light-cloud.ts";
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 let cloud: LightCloud;
 

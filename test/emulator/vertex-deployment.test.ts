@@ -258,7 +258,7 @@ describe("the emulator killed with kill -9", () => {
 
     await clients.close();
     await emulator.stop("SIGKILL");
-    await waitFor("The end of all servers", () => serverProcesses().length === 0, 10_000);
+    await waitFor("The end of all servers", () => serverProcesses().length === 0, 30_000);
 
     await start();
     await waitFor(
@@ -281,6 +281,6 @@ describe("UndeployModel", () => {
     const { endpoints, servers } = await emulatorState(emulator.address);
     expect(endpoints[0]).toMatchObject({ deployedModels: [], trafficSplit: {} });
     expect(servers).toEqual([]);
-    await waitFor("The end of all servers", () => serverProcesses().length === 0, 10_000);
+    await waitFor("The end of all servers", () => serverProcesses().length === 0, 30_000);
   });
 });

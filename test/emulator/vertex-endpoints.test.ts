@@ -9,7 +9,7 @@ const PARENT = "projects/local-project/locations/us-central1";
 const INVALID_ARGUMENT = 3;
 
 // Google's clients take seconds to load on a busy machine.
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 let emulator: TestEmulator;
 let clients: VertexClients;

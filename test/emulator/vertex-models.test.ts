@@ -12,7 +12,7 @@ const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
 
 // Google's clients take seconds to load on a busy machine.
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 let emulator: TestEmulator;
 let clients: VertexClients;

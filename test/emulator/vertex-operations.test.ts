@@ -7,7 +7,7 @@ import { waitFor } from "../support/wait-for.ts";
 
 const CANCELLED = 1;
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 let cloud: LightCloud;
 
@@ -55,7 +55,7 @@ describe("CancelOperation", () => {
     await waitFor(
       "the start of a server",
       async () => (await emulatorState(cloud.emulator.address)).servers.length === 1,
-      10_000,
+      30_000,
     );
 
     await cancel(body.name);
@@ -111,7 +111,7 @@ describe("a declared fault that stalls a call", () => {
     });
     const id = when === "before" ? "301" : "302";
     const answer = cloud.endpoint(id);
-    await waitFor("the stall", () => isHolding(), 10_000);
+    await waitFor("the stall", () => isHolding(), 30_000);
     expect((await cloud.call("GET", `endpoints/${id}`)).status).toBe(made);
 
     await control(cloud.emulator.address, "DELETE", "faults");

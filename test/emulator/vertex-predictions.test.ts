@@ -11,9 +11,9 @@ import { vertexClients } from "../support/vertex-clients.ts";
 import type { VertexClients } from "../support/vertex-clients.ts";
 import { waitFor } from "../support/wait-for.ts";
 
-const SOON_MS = 10_000;
+const SOON_MS = 30_000;
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 let cloud: LightCloud;
 let clients: VertexClients;

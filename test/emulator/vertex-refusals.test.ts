@@ -3,7 +3,7 @@ import { control } from "../support/emulator.ts";
 import { L4, PARENT, startLightCloud } from "../support/light-cloud.ts";
 import type { LightCloud } from "../support/light-cloud.ts";
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 let cloud: LightCloud;
 

@@ -81,7 +81,7 @@ describe("a stack whose up was interrupted", () => {
     await waitFor(
       "the provider's end",
       async () => (await stack.providerProcesses()).length === 0,
-      10_000,
+      30_000,
     );
     await preview.ended;
   }, 300_000);

@@ -74,7 +74,7 @@ async function runUntilKilled(stack: StackProject, point: KillPoint): Promise<vo
   await waitFor(
     "the end of the provider processes",
     async () => (await stack.providerProcesses()).length === 0,
-    10_000,
+    30_000,
   );
   await waitFor("the end of all operations", () => isIdle(stack), 30_000);
 }
@@ -95,7 +95,7 @@ async function kill(
       return void run.kill("SIGINT");
     case "Ctrl-C twice":
       run.kill("SIGINT");
-      await waitFor("the CLI's answer", () => run.output().includes("again"), 10_000);
+      await waitFor("the CLI's answer", () => run.output().includes("again"), 30_000);
       return void run.kill("SIGINT");
   }
 }
