@@ -30,6 +30,10 @@ describe("two stacks of one name from two backends", () => {
     return response.json();
   }
 
+  async function uidOfFirst(): Promise<unknown> {
+    return (await first.resource("StackIdentity")).outputs["uid"];
+  }
+
   async function expectFirstUntouched(): Promise<void> {
     const { buckets, models, endpoints } = await first.cloud();
     const bucket = before.buckets[0]?.name;
@@ -43,6 +47,7 @@ describe("two stacks of one name from two backends", () => {
 
     expect(code).not.toBe(0);
     expect(output).toContain(before.buckets[0]?.name ?? "no bucket");
+    expect(output).toContain(`belongs to stack ${await uidOfFirst()} of vertex-diffusion`);
     await expectFirstUntouched();
   }, 180_000);
 
@@ -51,9 +56,8 @@ describe("two stacks of one name from two backends", () => {
 
     const { code, output } = await second.tryUp();
 
-    // Endpoint and bucket are resources of the gcp provider, whose words these are: it names the thing, not its owner.
     expect(code).not.toBe(0);
-    expect(output).toMatch(/endpoints\/\d+.* already exists/);
+    expect(output).toContain(`belongs to stack ${await uidOfFirst()} of vertex-diffusion`);
     await expectFirstUntouched();
   }, 180_000);
 
