@@ -12,7 +12,7 @@ import { checkNode } from "./toolchain/versions.ts";
 
 const HELP = `Usage: npm test [-- LEVEL ...]
 
-Levels: ${LEVELS.join(", ")}. All of them when none is named. Named only, since it takes an hour: ${LONG_LEVELS.join(", ")}. The last line is "N passed, N failed".
+Levels: ${LEVELS.join(", ")}. All of them when none is named. Only when named, since it takes long: ${LONG_LEVELS.join(", ")}. The last line is "N passed, N failed".
 CONTRIBUTING.md says what each level proves and what it does not.
 `;
 
