@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { isHolding } from "../support/cloud-questions.ts";
 import { control, emulatorState } from "../support/emulator.ts";
 import { PARENT, startLightCloud } from "../support/light-cloud.ts";
 import type { LightCloud } from "../support/light-cloud.ts";
@@ -111,7 +112,7 @@ describe("a declared fault that stalls a call", () => {
     });
     const id = when === "before" ? "301" : "302";
     const answer = cloud.endpoint(id);
-    await waitFor("the stall", () => isHolding(), 30_000);
+    await waitFor("the stall", () => isHolding(cloud.emulator.address), 30_000);
     expect((await cloud.call("GET", `endpoints/${id}`)).status).toBe(made);
 
     await control(cloud.emulator.address, "DELETE", "faults");
@@ -120,13 +121,6 @@ describe("a declared fault that stalls a call", () => {
     expect((await cloud.call("GET", `endpoints/${id}`)).status).toBe(200);
   });
 });
-
-async function isHolding(): Promise<boolean> {
-  const { faults } = (await control(cloud.emulator.address, "GET", "faults")) as {
-    faults: { holding: number }[];
-  };
-  return faults.some((fault) => fault.holding > 0);
-}
 
 describe("allDeploymentStates", () => {
   it("shows a model that is being deployed beside those that are, to v1beta1 only", async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { StackProject } from "../support/stack-project.ts";
 import { control } from "../support/emulator.ts";
-import { deployedModels, isEmpty, mutatingCalls } from "../support/cloud-questions.ts";
+import { deployedModels, isEmpty, isHolding, mutatingCalls } from "../support/cloud-questions.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 describe("a stack whose up was interrupted", () => {
@@ -73,7 +73,7 @@ describe("a stack whose up was interrupted", () => {
       stall: true,
     });
     const preview = stack.start(["preview"]);
-    await waitFor("the read", () => callStalls(stack), 60_000);
+    await waitFor("the read", () => isHolding(stack.emulator.address), 60_000);
     expect(await stack.providerProcesses()).not.toEqual([]);
 
     await stack.killCli(preview.pid);
@@ -107,11 +107,4 @@ async function deployIsRunning(stack: StackProject): Promise<boolean> {
 async function deployCalls(stack: StackProject): Promise<string[]> {
   const calls = await mutatingCalls(stack.emulator.address);
   return calls.filter((call) => call === "EndpointService.DeployModel");
-}
-
-async function callStalls(stack: StackProject): Promise<boolean> {
-  const { faults } = (await control(stack.emulator.address, "GET", "faults")) as {
-    faults: { holding: number }[];
-  };
-  return faults.some((fault) => fault.holding > 0);
 }

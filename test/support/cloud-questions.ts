@@ -25,3 +25,9 @@ export async function mutatingCalls(address: { readonly rest: string }): Promise
     .map((call) => call.method.replace(/^google\.cloud\.aiplatform\.\w+\./, ""))
     .filter((method) => !/(^|\.)(get|list|Get|List|Wait)|Operations\./.test(method));
 }
+
+/** Whether a declared fault now keeps a call from its answer or an operation from its end. */
+export async function isHolding(address: { readonly rest: string }): Promise<boolean> {
+  const { faults } = (await control(address, "GET", "faults")) as { faults: { holding: number }[] };
+  return faults.some((fault) => fault.holding > 0);
+}

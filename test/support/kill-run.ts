@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { deployedModels, isEmpty, mutatingCalls } from "./cloud-questions.ts";
+import { deployedModels, isEmpty, isHolding, mutatingCalls } from "./cloud-questions.ts";
 import { control } from "./emulator.ts";
 import type { KillPoint } from "./kill-points.ts";
 import { StackProject } from "./stack-project.ts";
-import { waitFor } from "./wait-for.ts";
+import { waitDuring, waitFor } from "./wait-for.ts";
 
 /** What one kill left behind and what the next plain command made of it. */
 export interface KillReport {
@@ -56,16 +56,8 @@ async function runUntilKilled(stack: StackProject, point: KillPoint): Promise<vo
   });
   const command = point.phase === "destroy" ? "destroy" : "up";
   const run = stack.start([command, "--yes", "--skip-preview"]);
-  let output: string | undefined;
-  void run.ended.then((ended) => (output = ended.output));
-  await waitFor(
-    `the ${command}'s ${method}`,
-    async () => {
-      if (output !== undefined) throw new Error(`the ${command} ended by itself:\n${output}`);
-      return isHolding(stack);
-    },
-    120_000,
-  );
+  const isReached = () => isHolding(stack.emulator.address);
+  await waitDuring(run, `the ${command}'s ${method}`, isReached, 120_000);
   await kill(stack, run, point);
   // What is killed beside the CLI, or asked to end, first has its effect; a call that stalls would keep the CLI.
   await Promise.race([run.ended, sleep(1_000)]);
@@ -162,13 +154,6 @@ async function describe(stack: StackProject): Promise<string> {
     .filter(([, count]) => count > 0)
     .map(([what, count]) => `${count} ${what}${count === 1 ? "" : "s"}`);
   return parts.length === 0 ? "nothing" : parts.join(", ");
-}
-
-async function isHolding(stack: StackProject): Promise<boolean> {
-  const { faults } = (await control(stack.emulator.address, "GET", "faults")) as {
-    faults: { holding: number }[];
-  };
-  return faults.some((fault) => fault.holding > 0);
 }
 
 async function isIdle(stack: StackProject): Promise<boolean> {
