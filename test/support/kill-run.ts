@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { deployedModels, isEmpty, isHolding, mutatingCalls } from "./cloud-questions.ts";
 import { control } from "./emulator.ts";
-import type { KillPoint } from "./kill-points.ts";
+import type { KillPoint, Phase } from "./kill-points.ts";
 import { StackProject } from "./stack-project.ts";
 import { waitDuring, waitFor } from "./wait-for.ts";
 
@@ -18,30 +18,81 @@ export interface KillReport {
   readonly problems: readonly string[];
 }
 
-const OLD = { machineType: "n1-standard-8", acceleratorType: "NVIDIA_TESLA_T4", keepVersions: "1" };
-const NEW = { machineType: "g2-standard-8", acceleratorType: "NVIDIA_L4", keepVersions: "1" };
+interface Machine {
+  readonly machineType: string;
+  readonly acceleratorType: string;
+}
+
+const T4: Machine = { machineType: "n1-standard-8", acceleratorType: "NVIDIA_TESLA_T4" };
+const L4: Machine = { machineType: "g2-standard-8", acceleratorType: "NVIDIA_L4" };
 
 /**
- * Brings a stack to the kill point, kills, and runs the next plain command: up after create and rollout, destroy after
- * destroy. Then everything has to be as declared, the preview empty, and destroy has to leave nothing.
+ * A stack whose runs are killed, one kill after the other. Each time the next plain command follows: up after create and
+ * rollout, destroy after destroy. Then everything has to be as declared.
  */
-export async function killAndGoOn(point: KillPoint): Promise<KillReport> {
-  const stack = await StackProject.create({ servers: "light" });
-  try {
-    await stack.set(OLD);
-    if (point.phase !== "create") await stack.up();
-    if (point.phase === "rollout") {
-      await stack.set(NEW);
-      await stack.writeHandlerFile("note.py", '"""Changes the archive."""\n');
-    }
+export class KilledStack {
+  readonly #stack: StackProject;
+  #machine = T4;
+  #isUp = false;
+  #changes = 0;
+
+  private constructor(stack: StackProject) {
+    this.#stack = stack;
+  }
+
+  static async create(): Promise<KilledStack> {
+    const stack = await StackProject.create({ servers: "light" });
+    await stack.set({ ...T4, keepVersions: "1" });
+    return new KilledStack(stack);
+  }
+
+  /** Brings the stack to the kill point, kills, and runs the next plain command. */
+  async killAt(point: KillPoint): Promise<KillReport> {
+    const stack = this.#stack;
+    await this.#prepare(point.phase);
     await runUntilKilled(stack, point);
     const before = await describe(stack);
     await control(stack.emulator.address, "DELETE", "requests");
-    const problems = await goOn(stack, point);
+    const problems =
+      point.phase === "destroy"
+        ? await destroyAgain(stack)
+        : await upAgain(stack, this.#machine.machineType);
+    this.#isUp = point.phase !== "destroy";
     const calls = await mutatingCalls(stack.emulator.address);
-    const after = await describe(stack);
-    if (point.phase !== "destroy") problems.push(...(await findLeftovers(stack)));
-    return { before, calls, after, problems };
+    return { before, calls, after: await describe(stack), problems };
+  }
+
+  /** What a preview would still change, and what destroy leaves. */
+  async findLeftovers(): Promise<string[]> {
+    if (!this.#isUp) return [];
+    const found: string[] = [];
+    const preview = await this.#stack.run(["preview", "--expect-no-changes"]);
+    if (preview.code !== 0) found.push(`the next preview is not empty:\n${preview.output}`);
+    return [...found, ...(await destroyAgain(this.#stack))];
+  }
+
+  async remove(): Promise<void> {
+    await this.#stack.remove();
+  }
+
+  async #prepare(phase: Phase): Promise<void> {
+    if (phase === "create" && this.#isUp) await this.#stack.destroy();
+    if (phase !== "create" && !this.#isUp) await this.#stack.up();
+    if (phase !== "rollout") return;
+    this.#machine = this.#machine === T4 ? L4 : T4;
+    this.#changes += 1;
+    await this.#stack.set({ ...this.#machine });
+    await this.#stack.writeHandlerFile("note.py", `"""Changes the archive: ${this.#changes}."""\n`);
+  }
+}
+
+/** One kill in the life of a stack of its own, to its empty end. */
+export async function killOnce(point: KillPoint): Promise<KillReport> {
+  const stack = await KilledStack.create();
+  try {
+    const report = await stack.killAt(point);
+    const problems = [...report.problems, ...(await stack.findLeftovers())];
+    return { ...report, problems };
   } finally {
     await stack.remove();
   }
@@ -92,18 +143,20 @@ async function kill(
   }
 }
 
-async function goOn(stack: StackProject, point: KillPoint): Promise<string[]> {
-  if (point.phase === "destroy") {
-    await stack.destroy();
-    return isEmpty(await stack.cloud()) ? [] : [`destroy left ${await describe(stack)}`];
-  }
+async function destroyAgain(stack: StackProject): Promise<string[]> {
+  const { code, output } = await stack.run(["destroy", "--yes", "--skip-preview"]);
+  if (code !== 0) return [`the next destroy failed:\n${output}`];
+  return isEmpty(await stack.cloud()) ? [] : [`destroy left ${await describe(stack)}`];
+}
+
+async function upAgain(stack: StackProject, machineType: string): Promise<string[]> {
   const { code, output } = await stack.tryUp();
   if (code !== 0) return [`the next up failed:\n${output}`];
-  return findDifferences(stack, point);
+  return findDifferences(stack, machineType);
 }
 
 /** What is not as the stack file declares it, each thing once. */
-async function findDifferences(stack: StackProject, point: KillPoint): Promise<string[]> {
+async function findDifferences(stack: StackProject, machineType: string): Promise<string[]> {
   const cloud = await stack.cloud();
   const found: string[] = [];
   const expectOne = (what: string, things: readonly unknown[]) => {
@@ -117,9 +170,8 @@ async function findDifferences(stack: StackProject, point: KillPoint): Promise<s
   expectOne("deployed models", deployedModels(cloud));
   expectOne("servers", cloud.servers);
   const [deployed] = deployedModels(cloud);
-  const wanted = point.phase === "rollout" ? NEW : OLD;
-  if (deployed?.machineType !== wanted.machineType) {
-    found.push(`it runs on ${deployed?.machineType}, not on ${wanted.machineType}`);
+  if (deployed?.machineType !== machineType) {
+    found.push(`it runs on ${deployed?.machineType}, not on ${machineType}`);
   }
   const split = JSON.stringify(cloud.endpoints[0]?.trafficSplit);
   if (split !== JSON.stringify({ [deployed?.id ?? ""]: 100 })) found.push(`the split is ${split}`);
@@ -128,16 +180,6 @@ async function findDifferences(stack: StackProject, point: KillPoint): Promise<s
   for (const alias of ["default", "live"]) {
     if (version?.aliases.includes(alias) !== true) found.push(`alias ${alias} is missing`);
   }
-  return found;
-}
-
-/** What a preview would still change, and what destroy leaves. */
-async function findLeftovers(stack: StackProject): Promise<string[]> {
-  const found: string[] = [];
-  const preview = await stack.run(["preview", "--expect-no-changes"]);
-  if (preview.code !== 0) found.push(`the next preview is not empty:\n${preview.output}`);
-  await stack.destroy();
-  if (!isEmpty(await stack.cloud())) found.push(`destroy left ${await describe(stack)}`);
   return found;
 }
 
