@@ -1,12 +1,10 @@
 import { subscribe } from "node:diagnostics_channel";
-import { connect } from "node:net";
 
 import { credentials } from "@grpc/grpc-js";
 import enginerpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import engineproto from "@pulumi/pulumi/proto/engine_pb.js";
 
-/** How often a provider process asks whether its engine still listens. Two misses in a row end it. */
-const WATCH_INTERVAL_MS = 2_000;
+import { endWithEngine } from "./engine-watch.ts";
 
 /** The engine's address is the last argument of a provider process; undefined outside one (tests, scripts). */
 function engineAddress(): string | undefined {
@@ -56,20 +54,6 @@ function log(urn: string | undefined, line: string, ephemeral: boolean): void {
   client.log(request, () => undefined);
 }
 
-function listens(address: string): Promise<boolean> {
-  const at = address.lastIndexOf(":");
-  return new Promise((resolve) => {
-    const socket = connect({ host: address.slice(0, at), port: Number(address.slice(at + 1)) });
-    const end = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(1_500, () => end(false));
-    socket.once("connect", () => end(true));
-    socket.once("error", () => end(false));
-  });
-}
-
 /** Path of the call by which the engine passes on the first Ctrl-C, or SIGTERM, of its run. */
 const CANCEL_PATH = "/pulumirpc.ResourceProvider/Cancel";
 
@@ -90,20 +74,6 @@ function hearCancel(): void {
     const { headers } = message as { headers: Record<string, unknown> };
     if (headers[":path"] === CANCEL_PATH) cancellation.abort();
   });
-}
-
-/**
- * Ends this provider process once its engine is gone (kill -9 of the CLI leaves it running otherwise), so that nobody
- * changes Google behind the back of the next `up`.
- */
-function endWithEngine(address: string): void {
-  let misses = 0;
-  setInterval(() => {
-    void listens(address).then((alive) => {
-      misses = alive ? 0 : misses + 1;
-      if (misses >= 2) process.exit(1);
-    });
-  }, WATCH_INTERVAL_MS).unref();
 }
 
 // Whatever a provider process does first, it loads this module: from then on it ends with its engine and hears Cancel.

@@ -1,4 +1,5 @@
 import { delimiter, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { GcpPlugin } from "./gcp-plugin.ts";
 import type { PulumiCli } from "./pulumi-bundle.ts";
 
@@ -110,7 +111,7 @@ export function localEnvironment(options: LocalEnvironmentOptions): NodeJS.Proce
     ...without(base, USER_VARIABLES),
     GOOGLE_OAUTH_ACCESS_TOKEN: "local",
     METADATA_SERVER_DETECTION: "none",
-    NODE_OPTIONS: addWord(base["NODE_OPTIONS"], QUIET_NODE, " "),
+    NODE_OPTIONS: nodeOptions(base, root),
     PULUMI_BACKEND_URL: `file://${paths.backend}`,
     PULUMI_CONFIG_PASSPHRASE: "",
     PULUMI_GCP_SKIP_REGION_VALIDATION: "true",
@@ -168,7 +169,7 @@ export function cloudEnvironment(options: CloudEnvironmentOptions): NodeJS.Proce
   }
   const programs = [cli.bin, join(root, "node_modules/.bin")];
   env["PATH"] = toPath(programs, base["PATH"], standInFolder(root));
-  env["NODE_OPTIONS"] = addWord(base["NODE_OPTIONS"], QUIET_NODE, " ");
+  env["NODE_OPTIONS"] = nodeOptions(base, root);
   env["PULUMI_SKIP_UPDATE_CHECK"] = "true"; // the CLI is pinned
   if (stack !== undefined) {
     env["PULUMI_STACK"] = stack;
@@ -180,11 +181,16 @@ function without(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.Proce
   return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
 }
 
+/** Of the program and its providers: no warnings of Pulumi's own doing, and an end when their engine is gone. */
+function nodeOptions(base: NodeJS.ProcessEnv, root: string): string {
+  const preload = pathToFileURL(join(root, "scripts/toolchain/end-with-engine.ts")).href;
+  return addWord(addWord(base["NODE_OPTIONS"], QUIET_NODE, " "), `--import=${preload}`, " ");
+}
+
+/** The list with the word at its end, unless it has it. */
 function addWord(list: string | undefined, word: string, separator: string): string {
-  if (list === undefined || list === "" || list === word) {
-    return word;
-  }
-  return list.endsWith(`${separator}${word}`) ? list : `${list}${separator}${word}`;
+  const words = (list ?? "").split(separator).filter((one) => one !== "");
+  return words.includes(word) ? words.join(separator) : [...words, word].join(separator);
 }
 
 /** A PATH with `first` in front, each folder once, and without the stand-in unless it is in `first`. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { StackProject } from "../support/stack-project.ts";
 import { control } from "../support/emulator.ts";
 import { deployedModels, isEmpty, isHolding, mutatingCalls } from "../support/cloud-questions.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { waitDuring, waitFor } from "../support/wait-for.ts";
 
 describe("a stack whose up was interrupted", () => {
   let stack: StackProject;
@@ -48,7 +48,7 @@ describe("a stack whose up was interrupted", () => {
       hold: true,
     })) as { id: string };
     const up = stack.start(["up", "--yes", "--skip-preview"]);
-    await waitFor("the deploy", () => deployIsRunning(stack), 120_000);
+    await waitDuring(up, "the deploy", () => deployIsRunning(stack), 120_000);
 
     up.kill("SIGINT");
     const cancelled = await up.ended;
@@ -73,7 +73,7 @@ describe("a stack whose up was interrupted", () => {
       stall: true,
     });
     const preview = stack.start(["preview"]);
-    await waitFor("the read", () => isHolding(stack.emulator.address), 60_000);
+    await waitDuring(preview, "the read", () => isHolding(stack.emulator.address), 60_000);
     expect(await stack.providerProcesses()).not.toEqual([]);
 
     await stack.killCli(preview.pid);
@@ -86,10 +86,22 @@ describe("a stack whose up was interrupted", () => {
     await preview.ended;
   }, 300_000);
 
+  it("leaves no program and no provider behind a CLI that was killed before either did anything", async () => {
+    const up = stack.start(["up", "--yes", "--skip-preview"]);
+    await waitFor("a provider", async () => (await stack.providerProcesses()).length > 0, 60_000);
+    const hosts = await stack.languageHosts(up.pid);
+
+    process.kill(up.pid, "SIGKILL");
+
+    await waitFor("their end", async () => (await stack.nodeProcesses()).length === 0, 30_000);
+    for (const host of hosts) process.kill(host, "SIGKILL");
+    await up.ended;
+  }, 300_000);
+
   it("is empty after kill -9 in the first deploy, then destroy", async () => {
     await control(stack.emulator.address, "POST", "faults", { method: "DeployModel", hold: true });
     const up = stack.start(["up", "--yes", "--skip-preview"]);
-    await waitFor("the deploy", () => deployIsRunning(stack), 120_000);
+    await waitDuring(up, "the deploy", () => deployIsRunning(stack), 120_000);
     await stack.killCli(up.pid);
     await up.ended;
     await control(stack.emulator.address, "DELETE", "faults");

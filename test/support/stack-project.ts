@@ -227,12 +227,21 @@ export class StackProject {
 
   /** Processes of the dynamic providers that work in this project. */
   async providerProcesses(): Promise<number[]> {
+    return this.#processesOf("dynamic-provider");
+  }
+
+  /** Node processes that a run in this project started: the program and its dynamic providers. */
+  async nodeProcesses(): Promise<number[]> {
+    return this.#processesOf("@pulumi/pulumi/cmd/");
+  }
+
+  async #processesOf(part: string): Promise<number[]> {
     const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
     const found = await Promise.all(
       pids.map(async (pid) => {
         const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
         const folder = await readlink(`/proc/${pid}/cwd`).catch(() => "");
-        return command.includes("dynamic-provider") && folder === this.root ? [pid] : [];
+        return command.includes(part) && folder === this.root ? [pid] : [];
       }),
     );
     return found.flat();

@@ -26,7 +26,8 @@ describe("localEnvironment", () => {
       GOOGLE_VERTEX_AI_CUSTOM_ENDPOINT: "http://127.0.0.1:8085/v1/",
       HOME: "/home/me",
       METADATA_SERVER_DETECTION: "none",
-      NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
+      NODE_OPTIONS:
+        "--disable-warning=ExperimentalWarning --import=file:///project/scripts/toolchain/end-with-engine.ts",
       NO_PROXY: "127.0.0.1,localhost,::1",
       PATH: `${standInBin}:/cli/bin:/project/node_modules/.bin:/usr/bin`,
       PULUMI_BACKEND_URL: "file:///project/.local/pulumi/backend",
