@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { CRASH_REPORT, beginCrashReport } from "./testing/crash-report.ts";
 import { LEVELS, LONG_LEVELS, NEEDS_TOOLCHAIN, runLevel } from "./testing/levels.ts";
 import type { Level, LevelResult } from "./testing/levels.ts";
 import { PROJECT_ROOT } from "./toolchain/project.ts";
@@ -35,9 +36,11 @@ async function main(args: readonly string[]): Promise<number> {
   const results: LevelResult[] = [];
   for (const level of levels) {
     process.stderr.write(`\n== ${level} ==\n`);
-    results.push(await runLevel(level, env));
+    const report = level === "crash" ? await beginCrashReport() : {};
+    results.push(await runLevel(level, { ...env, ...report }));
   }
   const summary = `${sum(results, "passed")} passed, ${sum(results, "failed")} failed`;
+  if (levels.includes("crash")) process.stdout.write(`\nThe kills one by one: ${CRASH_REPORT}\n`);
   process.stdout.write(`\n${results.map(formatResult).join("\n")}\n${summary}\n`);
   await mkdir(join(PROJECT_ROOT, ".local"), { recursive: true });
   await writeFile(join(PROJECT_ROOT, ".local/test-results.json"), JSON.stringify(results, null, 2));
