@@ -42,6 +42,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
     super("vertex-diffusion:index:GpuEndpoint", name, {}, opts);
     const { stack, settings } = args;
     const { emulator, stackUid, project, region } = stack;
+    const { undeployTimeoutSeconds, deleteTimeoutSeconds } = settings;
     const context = { emulator, stackUid, project };
     const modelId = modelIdOf(settings.stack);
     const modelName = `projects/${project}/locations/${region}/models/${modelId}`;
@@ -51,7 +52,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
     const modelClaim = new Claim(
       `${name}-model-claim`,
       context,
-      { kind: "model", modelName },
+      { kind: "model", modelName, deleteTimeoutSeconds },
       { parent: this, dependsOn: args.artifact },
     );
     const model = new VertexModel(
@@ -68,6 +69,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         servingSpec,
         versionAlias,
         uploadTimeoutSeconds: settings.uploadTimeoutSeconds,
+        deleteTimeoutSeconds,
       },
       { parent: this },
     );
@@ -79,6 +81,8 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         kind: "endpoint",
         endpoint: endpointName,
         recorded: isRecorded("gcp:vertex/aiEndpoint:AiEndpoint", name),
+        undeployTimeoutSeconds,
+        deleteTimeoutSeconds,
       },
       { parent: this },
     );
@@ -101,7 +105,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
     const deploymentClaim = new Claim(
       `${name}-deployment-claim`,
       context,
-      { kind: "deployment", endpoint: endpoint.id },
+      { kind: "deployment", endpoint: endpoint.id, undeployTimeoutSeconds },
       // After the model: a destroy that finds an unrecorded deployment must undeploy it before the model goes.
       { parent: this, dependsOn: model },
     );
@@ -133,6 +137,8 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         keepVersions: settings.keepVersions,
         bucket: args.bucketName,
         deployTimeoutSeconds: settings.deployTimeoutSeconds,
+        undeployTimeoutSeconds,
+        deleteTimeoutSeconds,
       },
       { parent: this },
     );

@@ -50,7 +50,16 @@ export interface Settings {
   readonly keepVersions: number;
   readonly uploadTimeoutSeconds: number;
   readonly deployTimeoutSeconds: number;
+  readonly undeployTimeoutSeconds: number;
+  readonly deleteTimeoutSeconds: number;
 }
+
+const TIMEOUTS = [
+  "uploadTimeoutSeconds",
+  "deployTimeoutSeconds",
+  "undeployTimeoutSeconds",
+  "deleteTimeoutSeconds",
+] as const;
 
 /** Reads and checks the stack's settings. All that is wrong is said at once, before anything is created. */
 export function readSettings(): Settings {
@@ -106,6 +115,8 @@ export function readSettings(): Settings {
     keepVersions: config.requireNumber("keepVersions"),
     uploadTimeoutSeconds: config.requireNumber("uploadTimeoutSeconds"),
     deployTimeoutSeconds: config.requireNumber("deployTimeoutSeconds"),
+    undeployTimeoutSeconds: config.requireNumber("undeployTimeoutSeconds"),
+    deleteTimeoutSeconds: config.requireNumber("deleteTimeoutSeconds"),
   };
   // What only follows from a missing project or region is not said again in other words.
   const follows = new Set([
@@ -155,6 +166,14 @@ export function checkSettings(settings: Settings): Problem[] {
     problems.push({
       setting: "keepVersions",
       reason: `${keepVersions} would delete the version in use. Set 1 or more.`,
+    });
+  }
+  for (const setting of TIMEOUTS) {
+    const seconds = settings[setting];
+    if (Number.isInteger(seconds) && seconds >= 1) continue;
+    problems.push({
+      setting,
+      reason: `${seconds} is not a time limit. Set whole seconds, 1 or more.`,
     });
   }
   for (const name of Object.keys(settings.env)) {

@@ -2,8 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 
 import { UNKNOWN } from "./results.ts";
 
-/** What a change of one input does. "none": it changes nothing in the cloud (progress, paths, clocks). */
-export type Effect = "replace" | "update" | "none";
+/**
+ * What a change of one input does. "record": an update that changes nothing in the cloud and only writes the value into the
+ * state, where delete reads it. "none": nothing at all (progress, paths, clocks).
+ */
+export type Effect = "replace" | "update" | "record" | "none";
 
 /** One row per input of a dynamic resource: ARCHITECTURE.md's replace-or-update table. */
 export type EffectTable<Inputs> = { readonly [Key in keyof Required<Inputs>]: Effect };

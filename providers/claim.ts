@@ -23,9 +23,19 @@ export type ClaimInputs = {
 export type ClaimTarget =
   | { readonly kind: "bucket"; readonly bucket: string; readonly recorded: boolean }
   | { readonly kind: "archives"; readonly bucket: string }
-  | { readonly kind: "model"; readonly modelName: string }
-  | { readonly kind: "endpoint"; readonly endpoint: string; readonly recorded: boolean }
-  | { readonly kind: "deployment"; readonly endpoint: string };
+  | { readonly kind: "model"; readonly modelName: string; readonly deleteTimeoutSeconds: number }
+  | {
+      readonly kind: "endpoint";
+      readonly endpoint: string;
+      readonly recorded: boolean;
+      readonly undeployTimeoutSeconds: number;
+      readonly deleteTimeoutSeconds: number;
+    }
+  | {
+      readonly kind: "deployment";
+      readonly endpoint: string;
+      readonly undeployTimeoutSeconds: number;
+    };
 
 interface ClaimFields {
   emulator: boolean;
@@ -36,6 +46,8 @@ interface ClaimFields {
   modelName: string;
   endpoint: string;
   recorded: boolean;
+  undeployTimeoutSeconds: number;
+  deleteTimeoutSeconds: number;
 }
 
 export const effects: EffectTable<ClaimFields> = {
@@ -48,6 +60,8 @@ export const effects: EffectTable<ClaimFields> = {
   endpoint: "replace",
   // Only to false.
   recorded: "update",
+  undeployTimeoutSeconds: "record",
+  deleteTimeoutSeconds: "record",
 };
 
 export function diff(_id: string, recorded: ClaimInputs, wanted: ClaimInputs): Changes {

@@ -68,8 +68,12 @@ export interface ModelDeploymentInputs {
   readonly keepVersions: number;
   /** Bucket whose archives are pruned with their versions. */
   readonly bucket: string;
-  /** Longest wait for one deploy, in seconds. */
+  /** Longest wait for one deploy or one change of its replicas, in seconds. */
   readonly deployTimeoutSeconds: number;
+  /** Longest wait for one undeployment, in seconds. */
+  readonly undeployTimeoutSeconds: number;
+  /** Longest wait for the deletion of one old version, in seconds. */
+  readonly deleteTimeoutSeconds: number;
   /** Resource whose Info column shows progress. */
   readonly progressUrn: string;
 }
@@ -114,6 +118,8 @@ export const effects: EffectTable<ModelDeploymentInputs> = {
   keepVersions: "update",
   bucket: "update",
   deployTimeoutSeconds: "none",
+  undeployTimeoutSeconds: "record",
+  deleteTimeoutSeconds: "none",
   progressUrn: "none",
 };
 

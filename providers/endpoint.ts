@@ -9,23 +9,30 @@ import { accept, waitFor, waitForRunning } from "./operations.ts";
 import type { WaitOptions } from "./operations.ts";
 import { isOurs, ownerOf } from "./ownership.ts";
 import { retrying } from "./retry.ts";
+import { declaredLimit, recordedLimit } from "./time-limits.ts";
+import type { TimeLimit } from "./time-limits.ts";
 import { undeployAll } from "./undeploy.ts";
 import type { DeploymentTarget } from "./undeploy.ts";
 
-const TIMEOUT_MS = 10 * 60_000;
+/** What identifies a stack's endpoint, and how long its deletion may take. */
+export interface EndpointTarget extends DeploymentTarget {
+  /** Longest wait for the deletion, in seconds; a state of before the setting has none. */
+  readonly deleteTimeoutSeconds?: number;
+}
 
 /**
  * Deletes the endpoint that a killed run made and the engine never recorded, with what this stack deployed on it. Gone
  * already, or somebody else's, is success.
  */
-export async function deleteEndpointOf(target: DeploymentTarget): Promise<void> {
+export async function deleteEndpointOf(target: EndpointTarget): Promise<void> {
+  const wait = settling(target, recordedLimit(target, "deleteTimeoutSeconds"));
   try {
     await retrying(async () => {
-      const client = await settledClient(target);
+      const client = await settledClient(target, wait);
       const found = await observeEndpoint(client, target.endpoint, target.stackUid);
       if (found === null || !isOurs(found.labels, target.stackUid)) return;
       await undeployAll(target);
-      await deleteUnused(client, target);
+      await deleteUnused(client, target, wait);
     });
   } catch (error) {
     if (isNotFound(error)) return;
@@ -38,10 +45,11 @@ export async function deleteEndpointOf(target: DeploymentTarget): Promise<void> 
  * was left by a killed run, or is still being made by one, and is deleted. Throws ReconcileError, naming the owner, when the
  * id is not this stack's.
  */
-export async function makeWayForEndpoint(target: DeploymentTarget): Promise<void> {
+export async function makeWayForEndpoint(target: Required<EndpointTarget>): Promise<void> {
+  const wait = settling(target, declaredLimit(target, "deleteTimeoutSeconds"));
   try {
     await retrying(async () => {
-      const client = await settledClient(target);
+      const client = await settledClient(target, wait);
       const found = await observeEndpoint(client, target.endpoint, target.stackUid);
       if (found === null) return;
       const id = lastSegment(target.endpoint);
@@ -55,7 +63,7 @@ export async function makeWayForEndpoint(target: DeploymentTarget): Promise<void
           `Could not create endpoint "${id}": it exists, serves models and is not in this stack's state. Undeploy them if nobody needs them, then run the same command again.`,
         );
       }
-      await deleteUnused(client, target);
+      await deleteUnused(client, target, wait);
     });
   } catch (error) {
     if (isNotFound(error)) return;
@@ -64,25 +72,29 @@ export async function makeWayForEndpoint(target: DeploymentTarget): Promise<void
 }
 
 /** A client, once no creation or deletion of the endpoint is under way. */
-async function settledClient(target: DeploymentTarget): Promise<EndpointServiceClient> {
+async function settledClient(
+  target: EndpointTarget,
+  wait: WaitOptions,
+): Promise<EndpointServiceClient> {
   const client = await endpointClient(
     requireConnection(target.emulator),
     locationOf(target.endpoint),
   );
-  await waitForRunning(client, target.endpoint, ["createEndpoint", "deleteEndpoint"], wait(target));
+  await waitForRunning(client, target.endpoint, ["createEndpoint", "deleteEndpoint"], wait);
   return client;
 }
 
 async function deleteUnused(
   client: EndpointServiceClient,
-  target: DeploymentTarget,
+  target: EndpointTarget,
+  wait: WaitOptions,
 ): Promise<void> {
   const accepted = await accept("deleteEndpoint", () =>
     client.deleteEndpoint({ name: target.endpoint }),
   );
-  await waitFor(client, accepted, wait(target));
+  await waitFor(client, accepted, wait);
 }
 
-function wait(target: DeploymentTarget): WaitOptions {
-  return { timeoutMs: TIMEOUT_MS, what: `settling of endpoint "${target.endpoint}"` };
+function settling(target: EndpointTarget, limit: TimeLimit): WaitOptions {
+  return { limit, what: `settling of endpoint "${target.endpoint}"` };
 }

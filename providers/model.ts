@@ -12,6 +12,7 @@ import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
 import type { ReadResult, Reconciled } from "./results.ts";
 import { retrying } from "./retry.ts";
 import type { ServingSpec } from "./serving-spec.ts";
+import { declaredLimit, recordedLimit } from "./time-limits.ts";
 import { listVersions, versionWithAlias } from "./versions.ts";
 
 export { check } from "./check.ts";
@@ -39,6 +40,8 @@ export interface VertexModelInputs {
   readonly versionAlias: string;
   /** Longest wait for one upload, in seconds. */
   readonly uploadTimeoutSeconds: number;
+  /** Longest wait for the model's deletion, in seconds. */
+  readonly deleteTimeoutSeconds: number;
   /** Resource whose Info column shows progress. */
   readonly progressUrn: string;
 }
@@ -62,6 +65,7 @@ export const effects: EffectTable<VertexModelInputs> = {
   servingSpec: "update",
   versionAlias: "update",
   uploadTimeoutSeconds: "none",
+  deleteTimeoutSeconds: "record",
   progressUrn: "none",
 };
 
@@ -116,12 +120,14 @@ export async function remove(_id: string, recorded: VertexModelOutputs): Promise
 }
 
 /** What identifies a stack's model: enough to sweep it when the engine never recorded it. */
-export type ModelTarget = Pick<VertexModelInputs, "emulator" | "stackUid" | "modelName">;
+export type ModelTarget = Pick<VertexModelInputs, "emulator" | "stackUid" | "modelName"> &
+  Partial<Pick<VertexModelInputs, "deleteTimeoutSeconds">>;
 
 /** Deletes the model with all its versions when it bears this stack's mark. Gone already is success. */
 export async function deleteModelOf(target: ModelTarget): Promise<void> {
   const name = target.modelName;
-  const wait = { timeoutMs: DELETE_TIMEOUT_MS, what: `deletion of model "${name}"` };
+  const limit = recordedLimit(target, "deleteTimeoutSeconds");
+  const wait: WaitOptions = { limit, what: `deletion of model "${name}"` };
   try {
     const client = await modelClient(requireConnection(target.emulator), locationOf(name));
     await retrying(async () => {
@@ -136,8 +142,6 @@ export async function deleteModelOf(target: ModelTarget): Promise<void> {
     throw explain(`delete model "${name}"`, error);
   }
 }
-
-const DELETE_TIMEOUT_MS = 30 * 60_000;
 
 async function reconcile(
   inputs: VertexModelInputs,
@@ -172,7 +176,7 @@ async function ensureVersion(
   const { modelName } = inputs;
   const client = await modelClient(requireConnection(inputs.emulator), inputs.location);
   const wait: WaitOptions = {
-    timeoutMs: inputs.uploadTimeoutSeconds * 1000,
+    limit: declaredLimit(inputs, "uploadTimeoutSeconds"),
     urn: inputs.progressUrn,
     what: `upload of model "${inputs.modelId}"`,
   };

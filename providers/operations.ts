@@ -10,6 +10,7 @@ import {
   nextStep,
 } from "./errors.ts";
 import { patienceMs, pause, pollIntervalMs } from "./patience.ts";
+import type { TimeLimit } from "./time-limits.ts";
 
 export { OperationFailedError } from "./errors.ts";
 
@@ -44,8 +45,8 @@ export interface Accepted {
 }
 
 export interface WaitOptions {
-  /** Longest wait, in milliseconds, from `startedAt`'s first sight in this process. */
-  readonly timeoutMs: number;
+  /** Longest wait, counted from the first look at the operation in this process. */
+  readonly limit: TimeLimit;
   /** Resource whose Info column shows stage and elapsed time. */
   readonly urn?: string;
   /** What is awaited, in words: `deployment of "sd-dev" to endpoint "41"`. */
@@ -82,7 +83,7 @@ export async function waitFor(
   options: WaitOptions,
 ): Promise<void> {
   const startedAt = Date.now();
-  const deadline = startedAt + options.timeoutMs;
+  const deadline = startedAt + options.limit.seconds * 1000;
   let lostSince: number | undefined;
   for (;;) {
     let operation: RawOperation | null = null;
@@ -110,8 +111,7 @@ export async function waitFor(
       operation === null ? "waiting for an answer" : stageOf(client, accepted, operation);
     showProgress(options.urn, `${stage} (${elapsed} s)`);
     if (Date.now() >= deadline) {
-      const limit = Math.round(options.timeoutMs / 1000);
-      throw unfinished(accepted, options, `it did not finish within ${limit} s`);
+      throw overdue(accepted, options);
     }
     await pause(Math.min(pollIntervalMs(), Math.max(50, deadline - Date.now())));
     if (cancelled.aborted) throw unfinished(accepted, options, "the run was cancelled");
@@ -120,9 +120,22 @@ export async function waitFor(
 
 function unfinished(accepted: Accepted, options: WaitOptions, why: string): UnfinishedError {
   return new UnfinishedError(
-    `The ${options.what} is not finished: ${why}. Operation "${accepted.operation}" may still run; the next "up" waits for it and makes nothing twice.`,
+    `The ${options.what} is not finished: ${why}. Operation "${accepted.operation}" may still run; run the same command again, it waits for that operation and does nothing twice.`,
     accepted,
   );
+}
+
+function overdue(accepted: Accepted, options: WaitOptions): UnfinishedError {
+  const { setting, seconds, isRecorded } = options.limit;
+  const whose = isRecorded ? `${setting} of the last "up"` : setting;
+  const { message } = unfinished(
+    accepted,
+    options,
+    `it did not finish within ${seconds} s (${whose})`,
+  );
+  // Before a delete, another "up" would make anew what is half deleted: the same command is all that helps.
+  const longer = `For a longer wait, "npm run pulumi -- config set ${setting} ${2 * seconds}".`;
+  return new UnfinishedError(isRecorded ? message : `${message} ${longer}`, accepted);
 }
 
 function outOfSight(accepted: Accepted, options: WaitOptions, error: unknown): UnfinishedError {

@@ -10,6 +10,7 @@ import { accept, waitFor, waitForRunning } from "./operations.ts";
 import type { WaitOptions } from "./operations.ts";
 import { deployerOf, requireOurs } from "./ownership.ts";
 import { retrying } from "./retry.ts";
+import { declaredLimit } from "./time-limits.ts";
 import { ENDPOINT_OPERATIONS } from "./undeploy.ts";
 
 /** One run of a rollout: where, what, and how long to wait. */
@@ -122,7 +123,9 @@ export async function ensureTraffic(
 
 /** Undeploys all of this stack's models but those; what they served goes to one that stays. */
 export async function undeployOthers(rollout: Rollout, ...keep: readonly string[]): Promise<void> {
-  const { client, inputs, wait } = rollout;
+  const { client, inputs } = rollout;
+  const limit = declaredLimit(inputs, "undeployTimeoutSeconds");
+  const urn = inputs.progressUrn;
   for (;;) {
     const endpoint = await observeOurs(rollout);
     const others = endpoint.ours.filter((model) => !keep.includes(model.id));
@@ -135,6 +138,7 @@ export async function undeployOthers(rollout: Rollout, ...keep: readonly string[
         trafficSplit: splitWithout(endpoint, other.id),
       }),
     );
-    await waitFor(client, accepted, { ...wait, what: `undeployment of "${other.displayName}"` });
+    const what = `undeployment of "${other.displayName}"`;
+    await waitFor(client, accepted, { limit, urn, what });
   }
 }

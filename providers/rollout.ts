@@ -19,6 +19,7 @@ import {
   undeployOthers,
 } from "./rollout-steps.ts";
 import type { Rollout } from "./rollout-steps.ts";
+import { declaredLimit } from "./time-limits.ts";
 import { listVersions, versionWithAlias } from "./versions.ts";
 
 /** What a rollout came to. */
@@ -42,7 +43,7 @@ export async function rollOut(
     locationOf(inputs.endpoint),
   );
   const wait = {
-    timeoutMs: inputs.deployTimeoutSeconds * 1000,
+    limit: declaredLimit(inputs, "deployTimeoutSeconds"),
     urn: inputs.progressUrn,
     what: `deployment of "${inputs.versionAlias}" to endpoint "${inputs.endpoint}"`,
   };

@@ -4,6 +4,7 @@ import { modelClient, storageClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { locationOf } from "./names.ts";
 import { retrying } from "./retry.ts";
+import { declaredLimit } from "./time-limits.ts";
 import { aliasDrift, markLive, pruneArchives, pruneVersions, versionsBeyond } from "./versions.ts";
 
 type IModel = protos.google.cloud.aiplatform.v1.IModel;
@@ -16,7 +17,7 @@ export interface TidyTarget {
   readonly modelName: string;
   readonly keepVersions: number;
   readonly bucket: string;
-  readonly deployTimeoutSeconds: number;
+  readonly deleteTimeoutSeconds: number;
 }
 
 /**
@@ -29,8 +30,8 @@ export async function tidyUp(target: TidyTarget, versionId: string): Promise<str
   return retrying(async () => {
     const client = await modelClient(connection, locationOf(modelName));
     await markLive(client, modelName, versionId);
-    const timeoutMs = target.deployTimeoutSeconds * 1000;
-    const remaining = await pruneVersions(client, modelName, versionId, keepVersions, timeoutMs);
+    const limit = declaredLimit(target, "deleteTimeoutSeconds");
+    const remaining = await pruneVersions(client, modelName, versionId, keepVersions, limit);
     const storage = await storageClient(connection, target.project);
     await pruneArchives(storage, bucket, stackUid, remaining);
     return versionsBeyond(remaining, versionId, keepVersions).map(numberOf);

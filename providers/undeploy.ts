@@ -6,18 +6,19 @@ import { locationOf } from "./names.ts";
 import { accept, waitFor, waitForRunning } from "./operations.ts";
 import type { WaitOptions } from "./operations.ts";
 import { retrying } from "./retry.ts";
+import { recordedLimit } from "./time-limits.ts";
 
 /** What identifies a stack's deployments: enough to sweep them when the engine never recorded them. */
 export interface DeploymentTarget {
   readonly emulator: boolean;
   readonly stackUid: string;
   readonly endpoint: string;
+  /** Longest wait for one undeployment, in seconds; a state of before the setting has none. */
+  readonly undeployTimeoutSeconds?: number;
 }
 
 /** Operations that change what an endpoint serves; only one runs at a time. */
 export const ENDPOINT_OPERATIONS = ["deployModel", "undeployModel", "mutateDeployedModel"];
-
-const UNDEPLOY_TIMEOUT_MS = 30 * 60_000;
 
 /**
  * Undeploys everything on the endpoint that bears this stack's mark, lowest traffic first, after the operations in flight
@@ -25,7 +26,7 @@ const UNDEPLOY_TIMEOUT_MS = 30 * 60_000;
  */
 export async function undeployAll(target: DeploymentTarget): Promise<void> {
   const wait: WaitOptions = {
-    timeoutMs: UNDEPLOY_TIMEOUT_MS,
+    limit: recordedLimit(target, "undeployTimeoutSeconds"),
     what: `undeployment from endpoint "${target.endpoint}"`,
   };
   try {

@@ -6,6 +6,7 @@ import { Code, codeOf, nullIfNotFound } from "./errors.ts";
 import { deleteAsSeen } from "./objects.ts";
 import { accept, waitFor } from "./operations.ts";
 import { OBJECT_STACK_KEY } from "./ownership.ts";
+import type { TimeLimit } from "./time-limits.ts";
 
 type IModel = protos.google.cloud.aiplatform.v1.IModel;
 
@@ -83,12 +84,12 @@ export async function pruneVersions(
   modelName: string,
   inUse: string,
   keep: number,
-  timeoutMs: number,
+  limit: TimeLimit,
 ): Promise<IModel[]> {
   const versions = await listVersions(client, modelName);
   const deleted = new Set<IModel>();
   for (const version of versionsBeyond(versions, inUse, keep)) {
-    if (await deleteVersion(client, modelName, version, timeoutMs)) deleted.add(version);
+    if (await deleteVersion(client, modelName, version, limit)) deleted.add(version);
   }
   return versions.filter((version) => !deleted.has(version));
 }
@@ -97,12 +98,12 @@ async function deleteVersion(
   client: ModelServiceClient,
   modelName: string,
   version: IModel,
-  timeoutMs: number,
+  limit: TimeLimit,
 ): Promise<boolean> {
   const name = `${modelName}@${version.versionId}`;
   try {
     const accepted = await accept("deleteModelVersion", () => client.deleteModelVersion({ name }));
-    await waitFor(client, accepted, { timeoutMs, what: `deletion of version "${name}"` });
+    await waitFor(client, accepted, { limit, what: `deletion of version "${name}"` });
     return true;
   } catch (error) {
     const code = codeOf(error);

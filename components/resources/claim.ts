@@ -17,13 +17,19 @@ export interface ClaimContext {
 export type ClaimSubject =
   | { readonly kind: "bucket"; readonly bucket: string; readonly recorded: pulumi.Input<boolean> }
   | { readonly kind: "archives"; readonly bucket: pulumi.Input<string> }
-  | { readonly kind: "model"; readonly modelName: string }
+  | { readonly kind: "model"; readonly modelName: string; readonly deleteTimeoutSeconds: number }
   | {
       readonly kind: "endpoint";
       readonly endpoint: string;
       readonly recorded: pulumi.Input<boolean>;
+      readonly undeployTimeoutSeconds: number;
+      readonly deleteTimeoutSeconds: number;
     }
-  | { readonly kind: "deployment"; readonly endpoint: pulumi.Input<string> };
+  | {
+      readonly kind: "deployment";
+      readonly endpoint: pulumi.Input<string>;
+      readonly undeployTimeoutSeconds: number;
+    };
 
 /**
  * Recorded by the engine before the resource beside it starts, deleted after it: so a destroy removes also what a killed run

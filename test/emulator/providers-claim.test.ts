@@ -21,6 +21,8 @@ const ENDPOINT_CLAIM: ClaimInputs = {
   kind: "endpoint",
   endpoint: ENDPOINT,
   recorded: false,
+  undeployTimeoutSeconds: 60,
+  deleteTimeoutSeconds: 60,
 };
 const RECORDED = { recorded: true };
 const PARENT = ENDPOINT.replace(/\/endpoints.*/, "");

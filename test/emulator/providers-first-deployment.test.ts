@@ -116,7 +116,9 @@ describe("the first ModelDeployment on an endpoint", () => {
       kind: "deployModel",
       startedAt: expect.any(String),
     });
-    expect(failure.reasons[0]).toMatch(/is not finished: it did not finish within 1 s\./);
+    expect(failure.reasons[0]).toMatch(
+      /is not finished: it did not finish within 1 s \(deployTimeoutSeconds\)\./,
+    );
     expect(found).toEqual({ id: ENDPOINT, props: failure.properties });
     expect(answer.changes).toBe(true);
     expect(outs).toMatchObject({ pending: null, versionId: "1" });
@@ -127,8 +129,8 @@ describe("the first ModelDeployment on an endpoint", () => {
   it("is swept by the claim while it still runs and the engine never recorded it", async () => {
     const { emulator, stackUid, project, endpoint } = WANTED;
     const { id, outs } = await claim.create({
-      ...{ emulator, stackUid, project, location: "us-central1" },
-      ...{ kind: "deployment", endpoint },
+      ...{ emulator, stackUid, project },
+      ...{ kind: "deployment", endpoint, undeployTimeoutSeconds: 60 },
     });
     const { fault } = await leaveRunning();
 

@@ -273,7 +273,7 @@ describe("an upload that outlives its deadline", () => {
       drift: null,
     });
     expect(failure.reasons).toEqual([
-      `The upload of model "diffusion-test" is not finished: it did not finish within 1 s. Operation "${operation}" may still run; the next "up" waits for it and makes nothing twice.`,
+      `The upload of model "diffusion-test" is not finished: it did not finish within 1 s (uploadTimeoutSeconds). Operation "${operation}" may still run; run the same command again, it waits for that operation and does nothing twice. For a longer wait, "npm run pulumi -- config set uploadTimeoutSeconds 2".`,
     ]);
     await emulator.release(fault);
   });
@@ -361,7 +361,10 @@ describe("deleting a VertexModel", () => {
 
   it("is done by the claim for an upload that the engine never recorded", async () => {
     const { emulator: local, stackUid, project, modelName } = FIRST;
-    const inputs = { emulator: local, stackUid, project, kind: "model", modelName } as const;
+    const inputs = {
+      ...{ emulator: local, stackUid, project, kind: "model" as const },
+      ...{ modelName, deleteTimeoutSeconds: 60 },
+    };
     const { id, outs } = await claim.create(inputs);
     await created();
 

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from "@jest/globals";
 
 import * as claim from "../../providers/claim.ts";
+import type { ClaimTarget } from "../../providers/claim.ts";
 import * as deployment from "../../providers/deployment.ts";
 import * as model from "../../providers/model.ts";
 import * as upload from "../../providers/upload.ts";
@@ -128,10 +129,16 @@ describe("a stack whose names another stack has", () => {
     },
     { what: "deployment", remove: () => deployment.remove(ENDPOINT, DEPLOYED) },
     { what: "claim on archives", remove: removeClaim({ kind: "archives", bucket: "test-bucket" }) },
-    { what: "claim on the model", remove: removeClaim({ kind: "model", modelName: MODEL }) },
+    {
+      what: "claim on the model",
+      remove: removeClaim({ kind: "model", modelName: MODEL, deleteTimeoutSeconds: 60 }),
+    },
     {
       what: "claim on the deployment",
-      remove: removeClaim({ kind: "deployment", endpoint: ENDPOINT }),
+      remove: removeClaim({
+        ...{ kind: "deployment", endpoint: ENDPOINT },
+        undeployTimeoutSeconds: 60,
+      }),
     },
   ])("deletes its $what without touching the other stack's", async ({ remove }) => {
     await scene.emulator.calls();
@@ -141,11 +148,6 @@ describe("a stack whose names another stack has", () => {
     expect((await scene.emulator.calls()).filter((call) => /elete|ndeploy/.test(call))).toEqual([]);
   });
 });
-
-type ClaimTarget =
-  | { readonly kind: "archives"; readonly bucket: string }
-  | { readonly kind: "model"; readonly modelName: string }
-  | { readonly kind: "deployment"; readonly endpoint: string };
 
 function removeClaim(target: ClaimTarget): () => Promise<void> {
   return () => claim.remove("", { ...CLAIM, ...target });

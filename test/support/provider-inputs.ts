@@ -46,6 +46,7 @@ export function modelInputs(changes: Partial<VertexModelInputs> = {}): VertexMod
     },
     versionAlias: "sha-000000000001",
     uploadTimeoutSeconds: 60,
+    deleteTimeoutSeconds: 60,
     progressUrn: "",
     ...changes,
   };
@@ -79,6 +80,8 @@ export function deploymentInputs(
     keepVersions: 3,
     bucket: "test-bucket",
     deployTimeoutSeconds: 120,
+    undeployTimeoutSeconds: 60,
+    deleteTimeoutSeconds: 60,
     progressUrn: "",
     ...changes,
   };

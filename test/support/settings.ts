@@ -35,6 +35,8 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     keepVersions: 3,
     uploadTimeoutSeconds: 3600,
     deployTimeoutSeconds: 3600,
+    undeployTimeoutSeconds: 1800,
+    deleteTimeoutSeconds: 1800,
     ...changes,
   };
 }

@@ -59,6 +59,8 @@ describe("the program with every setting set", () => {
       "vertex-diffusion:keepVersions": "7",
       "vertex-diffusion:uploadTimeoutSeconds": "600",
       "vertex-diffusion:deployTimeoutSeconds": "5400",
+      "vertex-diffusion:undeployTimeoutSeconds": "2700",
+      "vertex-diffusion:deleteTimeoutSeconds": "900",
     };
     program = await recordProgram("prod", config, { preview: false });
     outputs = await import("../../index.ts");
@@ -120,6 +122,7 @@ describe("the program with every setting set", () => {
         env: { STEPS: "20" },
       },
       uploadTimeoutSeconds: 600,
+      deleteTimeoutSeconds: 900,
     });
   });
 
@@ -148,7 +151,20 @@ describe("the program with every setting set", () => {
       keepVersions: 7,
       bucket: "my-bucket",
       deployTimeoutSeconds: 5400,
+      undeployTimeoutSeconds: 2700,
+      deleteTimeoutSeconds: 900,
     });
+  });
+
+  it.each([
+    { name: "endpoint-model-claim", limits: { deleteTimeoutSeconds: 900 } },
+    {
+      name: "endpoint-claim",
+      limits: { undeployTimeoutSeconds: 2700, deleteTimeoutSeconds: 900 },
+    },
+    { name: "endpoint-deployment-claim", limits: { undeployTimeoutSeconds: 2700 } },
+  ])("gives $name the limits of what it may have to delete", ({ name, limits }) => {
+    expect(program.inputsOf(name, `${DYNAMIC}:Claim`)).toMatchObject(limits);
   });
 
   it("serves the version that the model registers", () => {

@@ -141,6 +141,7 @@ describe("the program with a minimal stack file", () => {
       },
       versionAlias: "sha-60d91f3e2146",
       uploadTimeoutSeconds: 3600,
+      deleteTimeoutSeconds: 1800,
       progressUrn:
         "urn:pulumi:dev::vertex-diffusion::vertex-diffusion:index:GpuEndpoint$pulumi-nodejs:dynamic/vertex-diffusion:VertexModel::endpoint-model",
     });
@@ -172,6 +173,8 @@ describe("the program with a minimal stack file", () => {
       keepVersions: 3,
       bucket: "my-project-diffusion-dev",
       deployTimeoutSeconds: 3600,
+      undeployTimeoutSeconds: 1800,
+      deleteTimeoutSeconds: 1800,
       progressUrn:
         "urn:pulumi:dev::vertex-diffusion::vertex-diffusion:index:GpuEndpoint$pulumi-nodejs:dynamic/vertex-diffusion:ModelDeployment::endpoint-deployment",
     });
@@ -184,7 +187,13 @@ describe("the program with a minimal stack file", () => {
     },
     {
       name: "endpoint-claim",
-      subject: { kind: "endpoint", endpoint: ENDPOINT, recorded: false },
+      subject: {
+        kind: "endpoint",
+        endpoint: ENDPOINT,
+        recorded: false,
+        undeployTimeoutSeconds: 1800,
+        deleteTimeoutSeconds: 1800,
+      },
     },
     {
       name: "artifact-claim",
@@ -195,9 +204,13 @@ describe("the program with a minimal stack file", () => {
       subject: {
         kind: "model",
         modelName: "projects/my-project/locations/us-central1/models/diffusion-dev",
+        deleteTimeoutSeconds: 1800,
       },
     },
-    { name: "endpoint-deployment-claim", subject: { kind: "deployment", endpoint: ENDPOINT } },
+    {
+      name: "endpoint-deployment-claim",
+      subject: { kind: "deployment", endpoint: ENDPOINT, undeployTimeoutSeconds: 1800 },
+    },
   ])("$name knows what to sweep at destroy", ({ name, subject }) => {
     expect(program.inputsOf(name, `${DYNAMIC}:Claim`)).toStrictEqual({
       emulator: false,

@@ -123,6 +123,19 @@ describe("checkSettings", () => {
       setting: "keepVersions",
       reason: "0 would delete the version in use. Set 1 or more.",
     },
+    ...(
+      [
+        "uploadTimeoutSeconds",
+        "deployTimeoutSeconds",
+        "undeployTimeoutSeconds",
+        "deleteTimeoutSeconds",
+      ] as const
+    ).map((setting) => ({
+      case: `no time at all as ${setting}`,
+      changes: { [setting]: 0 },
+      setting,
+      reason: "0 is not a time limit. Set whole seconds, 1 or more.",
+    })),
     {
       case: "one of Google's own variables",
       changes: { env: { STEPS: "20", AIP_HTTP_PORT: "80" } },
@@ -231,6 +244,8 @@ describe("readSettings", () => {
       "vertex-diffusion:keepVersions": "7",
       "vertex-diffusion:uploadTimeoutSeconds": "600",
       "vertex-diffusion:deployTimeoutSeconds": "5400",
+      "vertex-diffusion:undeployTimeoutSeconds": "2700",
+      "vertex-diffusion:deleteTimeoutSeconds": "900",
     });
 
     expect(settings).toEqual({
@@ -266,6 +281,8 @@ describe("readSettings", () => {
       keepVersions: 7,
       uploadTimeoutSeconds: 600,
       deployTimeoutSeconds: 5400,
+      undeployTimeoutSeconds: 2700,
+      deleteTimeoutSeconds: 900,
     });
   });
 
