@@ -1,0 +1,13 @@
+import { describe, it, jest } from "@jest/globals";
+import { checkPrograms } from "../support/program-run.ts";
+
+const MOST_MS = 24 * 3_600_000;
+
+// A failing program is shrunk for as long as that takes.
+jest.setTimeout(MOST_MS);
+
+describe("a stack, whatever is declared, destroyed and declared again", () => {
+  it("is what is declared after each up, and gone after destroy", async () => {
+    await checkPrograms({ runs: 20, seed: 20261127 });
+  });
+});
