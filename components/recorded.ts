@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import * as pulumi from "@pulumi/pulumi";
 
 /**
@@ -5,14 +7,33 @@ import * as pulumi from "@pulumi/pulumi";
  * that is told the answer can tell a thing that a killed run left unrecorded from one that is simply there.
  */
 export async function isRecorded(type: string, name: string): Promise<boolean> {
-  const stackName = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
-  const { outputs } = (await pulumi.runtime.invoke(
-    "pulumi:pulumi:readStackResourceOutputs",
-    { stackName },
-    { async: true },
-  )) as { outputs?: Readonly<Record<string, unknown>> };
-  return Object.keys(outputs ?? {}).some((urn) => {
+  const outputs = await readOwnState();
+  return Object.keys(outputs).some((urn) => {
     const [, , types = "", itsName] = urn.split("::");
     return itsName === name && types.split("$").at(-1) === type;
   });
+}
+
+const READ_ATTEMPTS = 8;
+const FIRST_PAUSE_MS = 25;
+
+/**
+ * The outputs in this stack's state by URN. The engine may be writing the state just now, and a backend in a folder then
+ * answers "failed to load checkpoint: EOF" (it writes the file's attributes in place): so a failed read is tried again.
+ */
+async function readOwnState(): Promise<Readonly<Record<string, unknown>>> {
+  const stackName = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const answer = (await pulumi.runtime.invoke(
+        "pulumi:pulumi:readStackResourceOutputs",
+        { stackName },
+        { async: true },
+      )) as { outputs?: Readonly<Record<string, unknown>> };
+      return answer.outputs ?? {};
+    } catch (error) {
+      if (attempt === READ_ATTEMPTS) throw error;
+      await delay(FIRST_PAUSE_MS * 2 ** attempt);
+    }
+  }
 }
