@@ -8,6 +8,7 @@ import type { ArtifactUpload } from "./artifact-upload.ts";
 import { markedLabels } from "./marks.ts";
 import type { ModelArchive } from "./model-archive.ts";
 import { endpointIdOf, modelIdOf } from "./names.ts";
+import { pinNotice, takeoverOf } from "./pin.ts";
 import { isRecorded } from "./recorded.ts";
 import { Claim } from "./resources/claim.ts";
 import { ModelDeployment } from "./resources/model-deployment.ts";
@@ -47,7 +48,9 @@ export class GpuEndpoint extends pulumi.ComponentResource {
     const modelId = modelIdOf(settings.stack);
     const modelName = `projects/${project}/locations/${region}/models/${modelId}`;
     const servingSpec = toServingSpec(settings);
-    const versionAlias = versionAliasOf(args.archive.digest, servingSpec);
+    const declaredAlias = versionAliasOf(args.archive.digest, servingSpec);
+    const pinned = pinNotice(settings, declaredAlias);
+    if (pinned !== null) void pulumi.log.warn(pinned, this);
 
     const modelClaim = new Claim(
       `${name}-model-claim`,
@@ -67,7 +70,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         labels: stack.labels,
         artifactUri: args.artifact.artifactUri,
         servingSpec,
-        versionAlias,
+        versionAlias: declaredAlias,
         uploadTimeoutSeconds: settings.uploadTimeoutSeconds,
         deleteTimeoutSeconds,
       },
@@ -118,7 +121,8 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         endpoint: deploymentClaim.endpoint,
         // By the model's own output: when the model is replaced, its deployment must be deleted before it.
         modelName: model.modelName,
-        versionAlias,
+        versionAlias: settings.pin ?? declaredAlias,
+        declaredAlias,
         machineType: settings.machineType,
         acceleratorType: settings.acceleratorType,
         acceleratorCount: settings.acceleratorCount,
@@ -127,12 +131,11 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         autoscaling: toAutoscaling(settings.targetGpuPercent),
         spot: settings.spot,
         serviceAccount: settings.serviceAccount,
-        rollout: settings.rollout,
+        ...takeoverOf(settings),
         canarySteps: [...settings.canarySteps],
         canaryBakeSeconds: settings.canaryBakeSeconds,
         canaryMinSamples: settings.canaryMinSamples,
         maxLatencyRatio: settings.maxLatencyRatio,
-        canaryPercent: settings.canaryPercent,
         retryRollout: settings.retryRollout,
         keepVersions: settings.keepVersions,
         bucket: args.bucketName,
@@ -142,7 +145,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    this.model = pulumi.interpolate`${model.modelName}@${model.versionId}`;
+    this.model = pulumi.interpolate`${model.modelName}@${deployment.versionId}`;
     this.endpoint = endpoint.id;
     this.deployedModelId = deployment.deployedModelId;
     this.dedicatedEndpointDns = endpoint.dedicatedEndpointDns.apply((dns) => dns ?? "");

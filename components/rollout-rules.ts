@@ -3,6 +3,9 @@ import type { RolloutKind } from "@vertex-diffusion/providers/deployment";
 import type { Problem } from "./machine-rules.ts";
 import type { Settings } from "./settings.ts";
 
+/** Alias of a model version. */
+const VERSION_ALIAS = /^sha-[0-9a-f]{12}$/;
+
 const ROLLOUTS: readonly RolloutKind[] = ["surge", "recreate", "canary"];
 
 /** What is wrong with how a new deployment is to take over. */
@@ -40,7 +43,13 @@ export function checkRollout(settings: Settings): Problem[] {
       reason: `${maxLatencyRatio} is not above 1. Set how many times slower a canary may answer: "1.5", say.`,
     });
   }
-  const { canaryPercent } = settings;
+  const { canaryPercent, pin } = settings;
+  if (pin !== null && !VERSION_ALIAS.test(pin)) {
+    problems.push({
+      setting: "pin",
+      reason: `"${pin}" is not the alias of a version. Example: "sha-0123456789ab"; "npm run rollback" finds and sets the one before.`,
+    });
+  }
   if (canaryPercent !== null) {
     if (!Number.isInteger(canaryPercent) || canaryPercent < 1 || canaryPercent > 99) {
       problems.push({

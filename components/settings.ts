@@ -47,6 +47,8 @@ export interface Settings {
   /** Percent at which a new deployment is held beside the old one; null: it takes over. */
   readonly canaryPercent: number | null;
   readonly retryRollout: boolean;
+  /** Alias of the version that is served whatever is declared; null: the declared one. */
+  readonly pin: string | null;
   readonly keepVersions: number;
   readonly uploadTimeoutSeconds: number;
   readonly deployTimeoutSeconds: number;
@@ -112,6 +114,7 @@ export function readSettings(): Settings {
     maxLatencyRatio: Number(config.require("maxLatencyRatio")),
     canaryPercent: config.requireNumber("canaryPercent") || null,
     retryRollout: config.requireBoolean("retryRollout"),
+    pin: config.get("pin") || null,
     keepVersions: config.requireNumber("keepVersions"),
     uploadTimeoutSeconds: config.requireNumber("uploadTimeoutSeconds"),
     deployTimeoutSeconds: config.requireNumber("deployTimeoutSeconds"),

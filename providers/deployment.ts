@@ -22,7 +22,7 @@ import { tidyUp, untidied } from "./tidy.ts";
 import { undeployAll } from "./undeploy.ts";
 import { listVersions, versionWithAlias } from "./versions.ts";
 
-export { check } from "./check.ts";
+export { check } from "./pin.ts";
 
 type IModel = protos.google.cloud.aiplatform.v1.IModel;
 
@@ -41,8 +41,10 @@ export interface ModelDeploymentInputs {
   readonly endpoint: string;
   /** projects/P/locations/L/models/M. */
   readonly modelName: string;
-  /** Version to serve, `sha-` and 12 hex digits. */
+  /** Version to serve, `sha-` and 12 hex digits: the declared one, or the one that a pin names. */
   readonly versionAlias: string;
+  /** Version of the declared archive and container, which is kept also while a pin serves another one. */
+  readonly declaredAlias: string;
   readonly machineType: string;
   readonly acceleratorType: string | null;
   readonly acceleratorCount: number;
@@ -100,6 +102,8 @@ export const effects: EffectTable<ModelDeploymentInputs> = {
   endpoint: "replace",
   modelName: "replace",
   versionAlias: "update",
+  // While a pin stands, what a new archive leaves to be pruned is pruned by the same `up`.
+  declaredAlias: "update",
   machineType: "update",
   acceleratorType: "update",
   acceleratorCount: "update",
@@ -170,12 +174,7 @@ export async function read(
     const left =
       observed.versionId === "" || held(endpoint, recorded) !== undefined
         ? []
-        : untidied(
-            versions,
-            observed.versionId,
-            recorded.keepVersions,
-            recorded.heldVersions ?? [],
-          );
+        : untidied(versions, observed.versionId, recorded, recorded.heldVersions ?? []);
     const found = [...describeDrift(endpoint, serving, recorded), ...left];
     const drift = found.length === 0 ? null : found.join("; ");
     const props = { ...recorded, ...observed, drift };
@@ -207,7 +206,8 @@ async function reconcile(
     canary: null,
   };
   try {
-    known = { ...known, ...(await rollOut(inputs, recorded)), refused: null };
+    const rolledOut = await rollOut(inputs, recorded);
+    known = { ...known, ...rolledOut, refused: stillRefused(inputs, recorded) };
   } catch (error) {
     if (error instanceof RefusedError) throw refusal(known, error);
     const explained = explain(`deploy "${inputs.versionAlias}" to endpoint "${name}"`, error);
@@ -220,6 +220,16 @@ async function reconcile(
   } catch (error) {
     throw untidyFailure(known, error);
   }
+}
+
+/** A rollout that went well ends the memory of a canary that did not; a pin only puts it off. */
+function stillRefused(
+  { versionAlias, declaredAlias }: ModelDeploymentInputs,
+  recorded: ModelDeploymentOutputs | null,
+): RefusedSpec | null {
+  const refused = recorded?.refused ?? null;
+  const isPinned = versionAlias !== declaredAlias;
+  return isPinned && refused?.versionAlias !== versionAlias ? refused : null;
 }
 
 /** What serves instead is recorded, and the spec that is refused from now on. */

@@ -6,6 +6,7 @@ import { locationOf } from "./names.ts";
 import { retrying } from "./retry.ts";
 import { declaredLimit } from "./time-limits.ts";
 import { aliasDrift, markLive, pruneArchives, pruneVersions, versionsBeyond } from "./versions.ts";
+import type { Keep } from "./versions.ts";
 
 type IModel = protos.google.cloud.aiplatform.v1.IModel;
 
@@ -15,6 +16,7 @@ export interface TidyTarget {
   readonly stackUid: string;
   readonly project: string;
   readonly modelName: string;
+  readonly declaredAlias: string;
   readonly keepVersions: number;
   readonly bucket: string;
   readonly deleteTimeoutSeconds: number;
@@ -26,15 +28,16 @@ export interface TidyTarget {
  */
 export async function tidyUp(target: TidyTarget, versionId: string): Promise<string[]> {
   const connection = requireConnection(target.emulator);
-  const { modelName, keepVersions, bucket, stackUid } = target;
+  const { modelName, bucket, stackUid } = target;
+  const keep = keepOf(target, versionId);
   return retrying(async () => {
     const client = await modelClient(connection, locationOf(modelName));
     await markLive(client, modelName, versionId);
     const limit = declaredLimit(target, "deleteTimeoutSeconds");
-    const remaining = await pruneVersions(client, modelName, versionId, keepVersions, limit);
+    const remaining = await pruneVersions(client, modelName, keep, limit);
     const storage = await storageClient(connection, target.project);
     await pruneArchives(storage, bucket, stackUid, remaining);
-    return versionsBeyond(remaining, versionId, keepVersions).map(numberOf);
+    return versionsBeyond(remaining, keep).map(numberOf);
   });
 }
 
@@ -42,10 +45,11 @@ export async function tidyUp(target: TidyTarget, versionId: string): Promise<str
 export function untidied(
   versions: readonly IModel[],
   versionId: string,
-  keepVersions: number,
+  target: Pick<TidyTarget, "declaredAlias" | "keepVersions">,
   heldVersions: readonly string[],
 ): string[] {
-  const left = versionsBeyond(versions, versionId, keepVersions)
+  const { keepVersions } = target;
+  const left = versionsBeyond(versions, keepOf(target, versionId))
     .map(numberOf)
     .filter((number) => !heldVersions.includes(number));
   const found = aliasDrift(versions, versionId);
@@ -53,6 +57,13 @@ export function untidied(
     found.push(`versions beyond the newest ${keepVersions} are still there: ${left.join(", ")}`);
   }
   return found;
+}
+
+function keepOf(
+  { declaredAlias, keepVersions }: Pick<TidyTarget, "declaredAlias" | "keepVersions">,
+  versionId: string,
+): Keep {
+  return { inUse: versionId, declaredAlias, newest: keepVersions };
 }
 
 function numberOf(version: IModel): string {

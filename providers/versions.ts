@@ -43,10 +43,23 @@ export function aliasDrift(versions: readonly IModel[], versionId: string): stri
   });
 }
 
-/** The versions older than the newest `keep`, newest first, without the one in use. */
-export function versionsBeyond(versions: readonly IModel[], inUse: string, keep: number): IModel[] {
+/** Which versions stay. */
+export interface Keep {
+  /** How many of the newest. */
+  readonly newest: number;
+  /** Number of the version that is served. */
+  readonly inUse: string;
+  /** Alias of the declared version: another than the one in use while a pin stands. */
+  readonly declaredAlias: string;
+}
+
+/** The versions that do not stay, the newest first. */
+export function versionsBeyond(versions: readonly IModel[], keep: Keep): IModel[] {
+  const declared = versionWithAlias(versions, keep.declaredAlias);
   const newestFirst = [...versions].sort((a, b) => versionNumber(b) - versionNumber(a));
-  return newestFirst.slice(keep).filter((version) => version.versionId !== inUse);
+  return newestFirst
+    .slice(keep.newest)
+    .filter((version) => version.versionId !== keep.inUse && version !== declared);
 }
 
 /** Moves the aliases `live` and `default` to one version. Aliases that already stand there are left alone. */
@@ -76,19 +89,18 @@ async function mergeAliases(
 }
 
 /**
- * Deletes the oldest versions beyond `keep`, never the one in use. A version that another endpoint serves stays.
+ * Deletes the versions that do not stay. A version that another endpoint serves stays.
  * Returns the versions that remain.
  */
 export async function pruneVersions(
   client: ModelServiceClient,
   modelName: string,
-  inUse: string,
-  keep: number,
+  keep: Keep,
   limit: TimeLimit,
 ): Promise<IModel[]> {
   const versions = await listVersions(client, modelName);
   const deleted = new Set<IModel>();
-  for (const version of versionsBeyond(versions, inUse, keep)) {
+  for (const version of versionsBeyond(versions, keep)) {
     if (await deleteVersion(client, modelName, version, limit)) deleted.add(version);
   }
   return versions.filter((version) => !deleted.has(version));

@@ -17,6 +17,8 @@ const provider = shellOf<ModelDeploymentInputs, ModelDeploymentOutputs>(
 export class ModelDeployment extends pulumi.dynamic.Resource {
   /** Id of the deployed model that serves, as Google knows it. */
   declare readonly deployedModelId: pulumi.Output<string>;
+  /** Number of the model version that it serves. */
+  declare readonly versionId: pulumi.Output<string>;
 
   constructor(
     name: string,

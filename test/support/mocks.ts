@@ -73,9 +73,12 @@ function answerOf(type: string, name: string, inputs: Record<string, unknown>) {
     case `${DYNAMIC}ArchiveUpload`:
       return { id: "gs://bucket/archives", state: { ...inputs, sizeBytes: 4096 } };
     case `${DYNAMIC}VertexModel`:
-      return { id: "model", state: { ...inputs, versionId: "3" } };
+      return { id: "model", state: { ...inputs, versionId: "4" } };
     case `${DYNAMIC}ModelDeployment`:
-      return { id: "endpoint", state: { ...inputs, deployedModelId: "1234567890" } };
+      return {
+        id: "endpoint",
+        state: { ...inputs, deployedModelId: "1234567890", versionId: "3" },
+      };
     case "gcp:vertex/aiEndpoint:AiEndpoint":
       return {
         id: `projects/my-project/locations/${inputs["location"]}/endpoints/${inputs["name"]}`,

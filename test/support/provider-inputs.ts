@@ -52,10 +52,11 @@ export function modelInputs(changes: Partial<VertexModelInputs> = {}): VertexMod
   };
 }
 
+/** Without a pin, unless `declaredAlias` is among the changes. */
 export function deploymentInputs(
   changes: Partial<ModelDeploymentInputs> = {},
 ): ModelDeploymentInputs {
-  return {
+  const inputs = {
     emulator: true,
     stackUid: STACK_UID,
     project: "local-project",
@@ -84,7 +85,8 @@ export function deploymentInputs(
     deleteTimeoutSeconds: 60,
     progressUrn: "",
     ...changes,
-  };
+  } satisfies Partial<ModelDeploymentInputs>;
+  return { declaredAlias: inputs.versionAlias, ...inputs };
 }
 
 /** A deployed model that serves deploymentInputs() with all traffic. */

@@ -32,6 +32,7 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     maxLatencyRatio: 2,
     canaryPercent: null,
     retryRollout: false,
+    pin: null,
     keepVersions: 3,
     uploadTimeoutSeconds: 3600,
     deployTimeoutSeconds: 3600,

@@ -155,6 +155,7 @@ describe("the program with a minimal stack file", () => {
       endpoint: ENDPOINT,
       modelName: "projects/my-project/locations/us-central1/models/diffusion-dev",
       versionAlias: "sha-60d91f3e2146",
+      declaredAlias: "sha-60d91f3e2146",
       machineType: "n1-standard-8",
       acceleratorType: "NVIDIA_TESLA_T4",
       acceleratorCount: 1,

@@ -50,6 +50,20 @@ describe("checkSettings", () => {
         'it needs old and new side by side, which "rollout: recreate" rules out. Set rollout to "surge" or "canary".',
     },
     {
+      case: "a pin by the number of a version",
+      changes: { pin: "3" },
+      setting: "pin",
+      reason:
+        '"3" is not the alias of a version. Example: "sha-0123456789ab"; "npm run rollback" finds and sets the one before.',
+    },
+    {
+      case: "a pin that is no whole alias",
+      changes: { pin: "sha-0123456789AB" },
+      setting: "pin",
+      reason:
+        '"sha-0123456789AB" is not the alias of a version. Example: "sha-0123456789ab"; "npm run rollback" finds and sets the one before.',
+    },
+    {
       case: "canary steps that do not rise",
       changes: { canarySteps: [50, 10, 100] },
       setting: "canarySteps",
@@ -241,6 +255,7 @@ describe("readSettings", () => {
       "vertex-diffusion:maxLatencyRatio": "1.5",
       "vertex-diffusion:canaryPercent": "25",
       "vertex-diffusion:retryRollout": "true",
+      "vertex-diffusion:pin": "sha-0123456789ab",
       "vertex-diffusion:keepVersions": "7",
       "vertex-diffusion:uploadTimeoutSeconds": "600",
       "vertex-diffusion:deployTimeoutSeconds": "5400",
@@ -278,6 +293,7 @@ describe("readSettings", () => {
       maxLatencyRatio: 1.5,
       canaryPercent: 25,
       retryRollout: true,
+      pin: "sha-0123456789ab",
       keepVersions: 7,
       uploadTimeoutSeconds: 600,
       deployTimeoutSeconds: 5400,
