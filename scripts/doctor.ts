@@ -7,9 +7,7 @@ import type { StackNames } from "../providers/inspect.ts";
 import { ReconcileError } from "../providers/errors.ts";
 import { examine, formatExamination } from "./doctor/examine.ts";
 import { readPulumi } from "./local/pulumi-runs.ts";
-import { listLocalStacks } from "./local/stack-files.ts";
-import { findRunningEmulator } from "./toolchain/emulator-address.ts";
-import { localPaths } from "./toolchain/environment.ts";
+import { reachEmulator } from "./local/reach-emulator.ts";
 import { PROJECT_ROOT } from "./toolchain/project.ts";
 import {
   DEFAULT_STACK,
@@ -44,7 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (file === undefined) {
     throw new UserError(`There is no stack file Pulumi.${shortStackName(stack)}.yaml.`);
   }
-  const rest = file.isLocal ? await leadToEmulator(stack) : undefined;
+  const rest = file.isLocal ? await reachEmulator(stack) : undefined;
   const examination = await examine({
     stack,
     exported: await readPulumi(["stack", "export", "--stack", stack]),
@@ -57,21 +55,6 @@ async function main(args: readonly string[]): Promise<number> {
     options.json ? `${JSON.stringify(examination, null, 2)}\n` : formatExamination(examination),
   );
   return examination.findings.length === 0 ? 0 : 1;
-}
-
-/** Leads this process's calls to the local Vertex AI and answers its REST address. */
-async function leadToEmulator(stack: string): Promise<string> {
-  if (!(await listLocalStacks()).includes(stack)) {
-    throw new UserError(`Stack "${stack}" is not up. Bring it up with "npm run local".`);
-  }
-  const address = await findRunningEmulator(PROJECT_ROOT);
-  if (address === undefined) {
-    throw new UserError(
-      `Stack "${stack}" lives on the local Vertex AI, which is not running: start it with "npm run emulator".`,
-    );
-  }
-  process.env["VERTEX_DIFFUSION_EMULATOR"] = localPaths(PROJECT_ROOT).emulatorAddress;
-  return address.rest;
 }
 
 /** The names that the stack takes on its first up, from its file. */

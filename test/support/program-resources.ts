@@ -173,6 +173,7 @@ const DEPLOYMENT_PART: readonly ProgramResource[] = [
       endpoint: spec.ENDPOINT,
       modelName: spec.MODEL,
       versionAlias: spec.aliasOf(declared.digest),
+      declaredAlias: spec.aliasOf(declared.digest),
       machineType: machine,
       acceleratorType: spec.MACHINES[machine],
       acceleratorCount: 1,

@@ -131,32 +131,23 @@ export class StackProject {
 
   /** Starts the CLI; `wait` on the result's promise, or kill the process. */
   start(args: readonly string[], env: NodeJS.ProcessEnv = this.env) {
-    const child = spawn(this.#cli, [...args, "--non-interactive"], {
-      cwd: this.root,
-      env,
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-    });
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
-    child.stderr.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
-    const ended = new Promise<CliResult>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("close", (code) => resolve({ code: code ?? -1, output }));
-    });
-    return {
-      pid: child.pid ?? -1,
-      kill: (signal: NodeJS.Signals) => child.kill(signal),
-      /** What it has printed so far. */
-      output: () => output,
-      ended,
-    };
+    return run(this.#cli, [...args, "--non-interactive"], this.root, env);
   }
 
   /** Runs the CLI as `npm run pulumi` does: the lock of a run that was killed is in nobody's way. */
   async run(args: readonly string[], env: NodeJS.ProcessEnv = this.env): Promise<CliResult> {
     await removeDeadLocks(join(this.root, ".local/pulumi/backend"));
     return this.start(args, env).ended;
+  }
+
+  /**
+   * Runs `npm run NAME -- ARGS` of this project: scripts know their project by where they lie, so they are copied here.
+   * The CLI that a script runs gets its environment from the script itself, as a person's does.
+   */
+  async script(name: string, ...args: readonly string[]): Promise<CliResult> {
+    await copyScripts(this.root, this.emulator.address.data);
+    const { PULUMI_STACK: _stack, ...env } = this.env;
+    return run(process.execPath, [`scripts/${name}.ts`, ...args], this.root, env).ended;
   }
 
   /** A plain up, as a person's CI would run it. */
@@ -258,6 +249,29 @@ function outputOf(command: string, { code, output }: CliResult): string {
   throw new Error(`pulumi ${command} ended with status ${code}:\n${output}`);
 }
 
+function run(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv) {
+  const child = spawn(command, args, {
+    cwd,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
+  const ended = new Promise<CliResult>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code: code ?? -1, output }));
+  });
+  return {
+    pid: child.pid ?? -1,
+    kill: (signal: NodeJS.Signals) => child.kill(signal),
+    /** What it has printed so far. */
+    output: () => output,
+    ended,
+  };
+}
+
 export interface StateResource {
   readonly urn: string;
   readonly type: string;
@@ -280,4 +294,16 @@ async function copySources(root: string, handler: "light" | "real"): Promise<voi
   });
   await mkdir(join(root, "weights"));
   await writeFile(join(root, "weights/model_index.json"), "{}\n");
+}
+
+/** The scripts, what they use of the emulator's folder, and the address where `npm run emulator` writes it. */
+async function copyScripts(root: string, emulatorData: string): Promise<void> {
+  await cp(join(PROJECT_ROOT, "scripts"), join(root, "scripts"), { recursive: true });
+  for (const [link, target] of [
+    ["emulator", join(PROJECT_ROOT, "emulator")],
+    [".local/emulator", emulatorData],
+  ] as const) {
+    await rm(join(root, link), { force: true });
+    await symlink(target, join(root, link));
+  }
 }
