@@ -8,7 +8,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { cacheFolder } from "./toolchain/cache.ts";
 import { requireCommand } from "./toolchain/command.ts";
-import { removeDeadLocks } from "./toolchain/dead-locks.ts";
+import { clearKilledRuns } from "./toolchain/killed-runs.ts";
 import { findRunningEmulator } from "./toolchain/emulator-address.ts";
 import { cloudEnvironment, localEnvironment, localPaths } from "./toolchain/environment.ts";
 import { findGcpPlugin, prepareLocalHome } from "./toolchain/gcp-plugin.ts";
@@ -57,7 +57,7 @@ async function main(args: readonly string[]): Promise<number> {
     printDimmed(isAccount ? "your own Pulumi account" : `stack "${stack}", ${where}`);
   }
   if (isLocal) {
-    for (const pid of await removeDeadLocks(localPaths(PROJECT_ROOT).backend)) {
+    for (const pid of await clearKilledRuns(localPaths(PROJECT_ROOT).backend)) {
       printDimmed(`the lock of a run that was killed (process ${pid}) is removed`);
     }
   }

@@ -1,3 +1,5 @@
+import { readdir, truncate } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { StackProject } from "../support/stack-project.ts";
 import { control } from "../support/emulator.ts";
@@ -98,6 +100,17 @@ describe("a stack whose up was interrupted", () => {
     await up.ended;
   }, 300_000);
 
+  it("goes on after a kill that left the attributes of its state torn", async () => {
+    const [state] = (await readdir(backend(stack), { recursive: true })).filter((name) =>
+      /stacks.*test\.json\.attrs$/.test(name),
+    );
+    await truncate(join(backend(stack), state ?? "no attributes"));
+
+    const listed = await stack.run(["stack", "output"]);
+
+    expect(listed.code).toBe(0);
+  }, 60_000);
+
   it("is empty after kill -9 in the first deploy, then destroy", async () => {
     await control(stack.emulator.address, "POST", "faults", { method: "DeployModel", hold: true });
     const up = stack.start(["up", "--yes", "--skip-preview"]);
@@ -111,6 +124,10 @@ describe("a stack whose up was interrupted", () => {
     expect(isEmpty(await stack.cloud())).toBe(true);
   }, 300_000);
 });
+
+function backend(stack: StackProject): string {
+  return join(stack.root, ".local/pulumi/backend");
+}
 
 async function deployIsRunning(stack: StackProject): Promise<boolean> {
   return (await stack.cloud()).endpoints[0]?.deploying.length === 1;

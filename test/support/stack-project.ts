@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { DEMO_WEIGHTS } from "../../scripts/local/stack-files.ts";
-import { removeDeadLocks } from "../../scripts/toolchain/dead-locks.ts";
+import { clearKilledRuns } from "../../scripts/toolchain/killed-runs.ts";
 import { localEnvironment } from "../../scripts/toolchain/environment.ts";
 import { findGcpPlugin, prepareLocalHome } from "../../scripts/toolchain/gcp-plugin.ts";
 import { PROJECT_ROOT } from "../../scripts/toolchain/project.ts";
@@ -136,7 +136,7 @@ export class StackProject {
 
   /** Runs the CLI as `npm run pulumi` does: the lock of a run that was killed is in nobody's way. */
   async run(args: readonly string[], env: NodeJS.ProcessEnv = this.env): Promise<CliResult> {
-    await removeDeadLocks(join(this.root, ".local/pulumi/backend"));
+    await clearKilledRuns(join(this.root, ".local/pulumi/backend"));
     return this.start(args, env).ended;
   }
 

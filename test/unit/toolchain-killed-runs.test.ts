@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { removeDeadLocks } from "../../scripts/toolchain/dead-locks.ts";
+import { clearKilledRuns } from "../../scripts/toolchain/killed-runs.ts";
 
-describe("removeDeadLocks", () => {
+describe("clearKilledRuns", () => {
   let backend: string;
   let folder: string;
   const lock = (name: string, text: string) => writeFile(join(folder, `${name}.json`), text);
@@ -22,7 +22,7 @@ describe("removeDeadLocks", () => {
     const { pid } = spawnSync(process.execPath, ["--version"]);
     await lock("dead", JSON.stringify({ pid, username: "me", hostname: hostname() }));
 
-    expect(await removeDeadLocks(backend)).toEqual([pid]);
+    expect(await clearKilledRuns(backend)).toEqual([pid]);
 
     expect(await readdir(folder)).toEqual([]);
   });
@@ -31,12 +31,29 @@ describe("removeDeadLocks", () => {
     await lock("elsewhere", JSON.stringify({ pid: 1, username: "me", hostname: "elsewhere" }));
     await lock("half", '{"pid": 12');
 
-    expect(await removeDeadLocks(backend)).toEqual([]);
+    expect(await clearKilledRuns(backend)).toEqual([]);
 
     expect(await readdir(folder)).toHaveLength(2);
   });
 
   it("finds none in a backend without locks", async () => {
-    expect(await removeDeadLocks(join(backend, "nowhere"))).toEqual([]);
+    expect(await clearKilledRuns(join(backend, "nowhere"))).toEqual([]);
+  });
+
+  it("removes attributes that a kill left torn, but not while a run is at work", async () => {
+    const stacks = join(backend, ".pulumi/stacks/vertex-diffusion");
+    await mkdir(stacks, { recursive: true });
+    await writeFile(join(stacks, "local.json"), "{}");
+    await writeFile(join(stacks, "local.json.attrs"), "");
+    await writeFile(join(stacks, "other.json.attrs"), '{"user.cache_control":""}');
+    await lock("elsewhere", JSON.stringify({ pid: 1, username: "me", hostname: "elsewhere" }));
+
+    await clearKilledRuns(backend);
+    const during = await readdir(stacks);
+    await rm(join(folder, "elsewhere.json"));
+    await clearKilledRuns(backend);
+
+    expect(during).toHaveLength(3);
+    expect(await readdir(stacks)).toEqual(["local.json", "other.json.attrs"]);
   });
 });
