@@ -1,3 +1,6 @@
+import type { protos } from "@google-cloud/aiplatform";
+import type { ModelServiceClient } from "@google-cloud/aiplatform/build/src/v1/model_service_client.js";
+
 import { compare, inputsOf } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
 import { modelClient } from "./clients.ts";
@@ -16,6 +19,8 @@ import { declaredLimit, recordedLimit } from "./time-limits.ts";
 import { listVersions, versionWithAlias } from "./versions.ts";
 
 export { check } from "./check.ts";
+
+type IModel = protos.google.cloud.aiplatform.v1.IModel;
 
 /** One registry model per stack; each serving spec is a version of it. */
 export interface VertexModelInputs {
@@ -86,33 +91,45 @@ export async function update(_id: string, recorded: VertexModelOutputs, inputs: 
   return { outs: await reconcile(inputs, recorded.pending) };
 }
 
-/** Observes the model and its version as they are; never waits. A model that is gone or not ours is gone. */
+/**
+ * Observes the model and its version as they are; never waits. A model that is gone or not ours is gone. One get by the
+ * version's alias answers it all; only where no version bears it, a second one tells the model's absence from the version's.
+ */
 export async function read(
   id: string,
   recorded: VertexModelOutputs,
 ): Promise<ReadResult<VertexModelOutputs>> {
   const client = await modelClient(requireConnection(recorded.emulator), recorded.location);
   try {
-    const found = await retrying(() =>
-      client.getModel({ name: recorded.modelName }).catch(nullIfNotFound),
-    );
+    const { modelName, modelId, versionAlias } = recorded;
+    const version = await findModel(client, `${modelName}@${versionAlias}`);
+    const found = version ?? (await findModel(client, modelName));
     if (found === null && recorded.pending !== null) return stillPending(id, recorded);
-    if (found === null || !isOurs(found[0].labels, recorded.stackUid)) return { id: "" };
-    const versions = await retrying(() => listVersions(client, recorded.modelName));
-    const version = versionWithAlias(versions, recorded.versionAlias);
-    const observed = {
-      displayName: found[0].displayName ?? "",
-      description: found[0].description ?? "",
-      labels: withoutMarks(found[0].labels),
-    };
+    if (found === null || !isOurs(found.labels, recorded.stackUid)) return { id: "" };
     const drift = version
       ? null
-      : `no version of model "${recorded.modelId}" bears "${recorded.versionAlias}" any more`;
-    const props = { ...recorded, ...observed, versionId: version?.versionId ?? "", drift };
+      : `no version of model "${modelId}" bears "${versionAlias}" any more`;
+    const versionId = version?.versionId ?? "";
+    const props = { ...recorded, ...describedBy(found), versionId, drift };
     return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };
   } catch (error) {
     throw explain(`read model "${recorded.modelName}"`, error);
   }
+}
+
+/** By the model's name its default version, by `MODEL@ALIAS` the one that bears the alias; null when there is none. */
+async function findModel(client: ModelServiceClient, name: string): Promise<IModel | null> {
+  const found = await retrying(() => client.getModel({ name }).catch(nullIfNotFound));
+  return found?.[0] ?? null;
+}
+
+/** What describes a model, in the form of the inputs. Google merges a version's own labels into the model's. */
+function describedBy(found: IModel) {
+  return {
+    displayName: found.displayName ?? "",
+    description: found.description ?? "",
+    labels: withoutMarks(found.labels),
+  };
 }
 
 export async function remove(_id: string, recorded: VertexModelOutputs): Promise<void> {
@@ -157,7 +174,7 @@ async function reconcile(
   };
   try {
     const versionId = await ensureVersion(inputs, pending);
-    await retrying(() => ensureDescription(inputs));
+    await retrying(() => ensureDescription(inputs, versionId));
     return plain({ ...outputs, versionId });
   } catch (error) {
     throw asPartialFailure(
@@ -187,7 +204,7 @@ async function ensureVersion(
     if (found !== null) {
       requireOurs(`model "${modelName}"`, found[0].labels, inputs.stackUid);
     }
-    const versions = await listVersions(client, modelName);
+    const versions = found === null ? [] : await listVersions(client, modelName);
     const existing = versionWithAlias(versions, inputs.versionAlias);
     if (existing?.versionId) return existing.versionId;
 
@@ -200,30 +217,35 @@ async function ensureVersion(
   });
 }
 
-/** Display name, description and labels belong to the model, not to a version: they change in place. */
-async function ensureDescription(inputs: VertexModelInputs): Promise<void> {
-  const name = inputs.modelName;
+/**
+ * Display name, description and labels belong to the model and change in place. A version's own labels would hide the
+ * model's: what is left of them is taken away.
+ */
+async function ensureDescription(inputs: VertexModelInputs, versionId: string): Promise<void> {
+  const { modelName: name, displayName, description, labels } = inputs;
   const client = await modelClient(requireConnection(inputs.emulator), inputs.location);
-  const [model] = await client.getModel({ name });
-  const wanted = {
-    displayName: inputs.displayName,
-    description: inputs.description,
-    labels: inputs.labels,
+  const wanted = { displayName, description, labels };
+  const isAsWanted = async () => {
+    const [found] = await client.getModel({ name: `${name}@${versionId}` });
+    const rows = { displayName: "update", description: "update", labels: "update" } as const;
+    return !compare(rows, describedBy(found), wanted).changes;
   };
-  const observed = {
-    displayName: model.displayName,
-    description: model.description,
-    labels: withoutMarks(model.labels),
-  };
-  const rows = { displayName: "update", description: "update", labels: "update" } as const;
-  if (!compare(rows, observed as typeof wanted, wanted).changes) return;
+  if (await isAsWanted()) return;
   await client.updateModel({
-    model: { ...wanted, name, labels: withMarks(inputs.labels, inputs.stackUid) },
+    model: { ...wanted, name, labels: withMarks(labels, inputs.stackUid) },
     updateMask: { paths: ["display_name", "description", "labels"] },
+  });
+  if (await isAsWanted()) return;
+  await client.updateModel({
+    model: { name: `${name}@${versionId}`, labels: {} },
+    updateMask: { paths: ["labels"] },
   });
 }
 
-/** UploadModelRequest: a new model with the chosen id, or a new version of `parentModel`. */
+/**
+ * UploadModelRequest: a new model with the chosen id and labels, or a new version of `parentModel`, whose labels a version's
+ * own would hide.
+ */
 export function toUploadRequest(inputs: VertexModelInputs, parentModel: string | null) {
   const { servingSpec } = inputs;
   return {
@@ -232,7 +254,7 @@ export function toUploadRequest(inputs: VertexModelInputs, parentModel: string |
     model: {
       displayName: inputs.displayName,
       description: inputs.description,
-      labels: withMarks(inputs.labels, inputs.stackUid),
+      ...(parentModel === null ? { labels: withMarks(inputs.labels, inputs.stackUid) } : {}),
       versionAliases: [inputs.versionAlias],
       artifactUri: inputs.artifactUri,
       containerSpec: {

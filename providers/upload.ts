@@ -74,18 +74,21 @@ export async function update(
   return { outs: await reconcile(inputs, crc32c) };
 }
 
-/** Observes bucket and object. A bucket that is gone holds no archives; an object that is gone or foreign is drift. */
+/**
+ * Observes the object, and the bucket only where there is none: a bucket that is gone holds no archives; an object that is
+ * gone or foreign is drift.
+ */
 export async function read(
   id: string,
   recorded: ArchiveUploadOutputs,
 ): Promise<ReadResult<ArchiveUploadOutputs>> {
   try {
     const storage = await storageOf(recorded);
-    const file = await retrying(async () => {
-      const [exists] = await storage.bucket(recorded.bucket).exists();
-      return exists ? findObject(storage, recorded) : undefined;
-    });
-    if (file === undefined) return { id: "" };
+    const file = await retrying(() => findObject(storage, recorded));
+    if (file === null) {
+      const [exists] = await retrying(() => storage.bucket(recorded.bucket).exists());
+      if (!exists) return { id: "" };
+    }
     const drift = describeDrift(recorded, file);
     const props = { ...recorded, drift };
     return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };

@@ -89,15 +89,20 @@ describe.each(ROWS)("$name $when the work of Cloud Storage", ({ fault }) => {
     expect(await objectNames()).toEqual([]);
   });
 
-  it.each(["storage.buckets.get", "storage.objects.get"])(
-    "is survived by a read's %s",
-    async (method) => {
-      const { outs } = await upload.create(uploadInputs(sources.plan("one")));
-      await emulator.fault({ method, ...fault });
+  it("is survived by a read of the archive", async () => {
+    const { outs } = await upload.create(uploadInputs(sources.plan("one")));
+    await emulator.fault({ method: "storage.objects.get", ...fault });
 
-      expect((await upload.read(ID, outs)).props).toEqual(outs);
-    },
-  );
+    expect((await upload.read(ID, outs)).props).toEqual(outs);
+  });
+
+  it("is survived by a look at the bucket of an archive that was deleted", async () => {
+    const { outs } = await upload.create(uploadInputs(sources.plan("one")));
+    await upload.remove(ID, outs);
+    await emulator.fault({ method: "storage.buckets.get", ...fault });
+
+    expect((await upload.read(ID, outs)).props?.drift).toContain("was deleted");
+  });
 
   it("is survived by the listing before a delete", async () => {
     const { outs } = await upload.create(uploadInputs(sources.plan("one")));

@@ -106,10 +106,7 @@ describe("VertexModel on the local Vertex AI", () => {
     const found = await model.read(MODEL, outs);
 
     expect(found).toEqual({ id: MODEL, props: outs, inputs: FIRST });
-    expect(await emulator.calls()).toEqual([
-      "ModelService.GetModel",
-      "ModelService.ListModelVersions",
-    ]);
+    expect(await emulator.calls()).toEqual(["ModelService.GetModel"]);
   });
 
   it("uploads another serving spec as a version of the same model", async () => {
@@ -158,6 +155,30 @@ describe("VertexModel on the local Vertex AI", () => {
     expect(await changingCalls()).toEqual(["ModelService.UpdateModel"]);
     expect((await google.models.getModel({ name: MODEL }))[0]).toMatchObject(seen);
     expect(Object.keys(await versions())).toEqual(["1"]);
+  });
+
+  it("changes the labels also where later versions were uploaded, which bear labels of their own on Vertex AI", async () => {
+    const { outs: second } = await model.update(MODEL, await created(), SECOND);
+    const wanted = { ...SECOND, labels: { purpose: "posters" } };
+
+    const { outs } = await model.update(MODEL, second, wanted);
+
+    expect(await refreshed(outs)).toEqual(outs);
+    expect(model.diff(MODEL, await refreshed(outs), wanted).changes).toBe(false);
+  });
+
+  it("takes away what a version's own labels hide of the model's", async () => {
+    const outs = await created();
+    await google.models.updateModel({
+      model: { name: `${MODEL}@1`, labels: { team: "thieves", left: "here" } },
+      updateMask: { paths: ["labels"] },
+    });
+
+    const drifted = await refreshed(outs);
+    await model.update(MODEL, drifted, FIRST);
+
+    expect(drifted.labels).toEqual({ team: "thieves", left: "here" });
+    expect(await refreshed(outs)).toEqual(outs);
   });
 
   it("sees labels changed by hand and puts them back", async () => {

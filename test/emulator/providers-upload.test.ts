@@ -123,10 +123,12 @@ describe("ArchiveUpload on the local Cloud Storage", () => {
   it("reads what it made as it was recorded, without drift", async () => {
     const inputs = uploadInputs(sources.plan("one"));
     const { outs } = await upload.create(inputs);
+    await emulator.calls();
 
     const found = await upload.read(ID, outs);
 
     expect(found).toEqual({ id: ID, props: outs, inputs });
+    expect(await emulator.calls()).toEqual(["storage.objects.get"]);
     expect(upload.diff(ID, outs, inputs).changes).toBe(false);
   });
 
@@ -226,6 +228,7 @@ describe("ArchiveUpload on the local Cloud Storage", () => {
 
   it("does not take a read that Google refuses for a bucket that is gone", async () => {
     const { outs } = await upload.create(uploadInputs(sources.plan("one")));
+    await bucket().deleteFiles();
     await emulator.fault({ method: "storage.buckets.get", status: "PERMISSION_DENIED" });
 
     const error = await rejectionOf(upload.read(ID, outs));

@@ -31,7 +31,7 @@ describe("toUploadRequest", () => {
     });
   });
 
-  it("makes a new version of a model that exists, without an id of its own", () => {
+  it("makes a new version of a model that exists, without id and labels of its own", () => {
     const inputs = modelInputs();
 
     const request = toUploadRequest(inputs, inputs.modelName);
@@ -41,6 +41,7 @@ describe("toUploadRequest", () => {
       "projects/local-project/locations/us-central1/models/diffusion-test",
     );
     expect(request).not.toHaveProperty("modelId");
+    expect(request.model).not.toHaveProperty("labels");
   });
 
   it("gives routes, port and variables of a container that needs them", () => {
