@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { StackProject } from "../support/stack-project.ts";
 import { control } from "../support/emulator.ts";
+import { COMMANDS, countCalls, documentedCalls } from "../support/api-calls.ts";
+import type { CallCounts } from "../support/api-calls.ts";
 import { deployedModels, isEmpty, mutatingCalls } from "../support/cloud-questions.ts";
 
 /** One stack from its first `up` to its `destroy`; each step starts where the one before it ended. */
 describe("the life of a stack", () => {
   let stack: StackProject;
+  const counted: Record<string, CallCounts> = {};
 
   beforeAll(async () => {
     stack = await StackProject.create();
@@ -18,6 +21,7 @@ describe("the life of a stack", () => {
   it("makes everything on the first up and serves all traffic from one model", async () => {
     await stack.up();
 
+    counted["first up"] = await countCalls(stack.emulator.address);
     const cloud = await stack.cloud();
     expect(cloud.buckets).toEqual([expect.objectContaining({ objects: 1 })]);
     expect(cloud.models.map((model) => model.versions.length)).toEqual([1]);
@@ -30,6 +34,7 @@ describe("the life of a stack", () => {
 
     await stack.up();
 
+    counted["up, nothing changed"] = await countCalls(stack.emulator.address);
     expect(await stack.lastChanges()).toEqual({ same: 16 });
     expect(await mutatingCalls(stack.emulator.address)).toEqual([]);
   }, 120_000);
@@ -81,9 +86,11 @@ describe("the life of a stack", () => {
   it("serves a changed archive from a new version and undeploys the old one", async () => {
     const [before] = deployedModels(await stack.cloud());
     await stack.writeHandlerFile("note.py", '"""Changes the archive."""\n');
+    await control(stack.emulator.address, "DELETE", "requests");
 
     await stack.up();
 
+    counted["up, new archive"] = await countCalls(stack.emulator.address);
     const cloud = await stack.cloud();
     expect(cloud.models[0]?.versions.map((version) => version.versionId)).toEqual(["1", "2"]);
     expect(deployedModels(cloud)).toEqual([expect.objectContaining({ modelVersionId: "2" })]);
@@ -169,6 +176,7 @@ describe("the life of a stack", () => {
 
     await stack.destroy();
 
+    counted["destroy"] = await countCalls(stack.emulator.address);
     expect(isEmpty(await stack.cloud())).toBe(true);
     const calls = await mutatingCalls(stack.emulator.address);
     const first = (method: string) => calls.indexOf(method);
@@ -181,4 +189,8 @@ describe("the life of a stack", () => {
       calls.lastIndexOf("storage.objects.delete"),
     );
   }, 180_000);
+
+  it.each(COMMANDS)("has made as many calls for %s as ARCHITECTURE.md says", (command) => {
+    expect(counted[command]).toEqual(documentedCalls(command));
+  });
 });
