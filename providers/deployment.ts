@@ -18,9 +18,9 @@ import { retrying } from "./retry.ts";
 import { refusedNotice, rolloutNotice } from "./rollout-notice.ts";
 import { hasReplicas } from "./rollout-steps.ts";
 import { refusalOf, rollOut } from "./rollout.ts";
-import { tidyUp, untidied } from "./tidy.ts";
+import { keepLive, tidyUp, untidied } from "./tidy.ts";
 import { undeployAll } from "./undeploy.ts";
-import { listVersions, versionWithAlias } from "./versions.ts";
+import { aliasDrift, listVersions, versionWithAlias } from "./versions.ts";
 
 export { check } from "./pin.ts";
 
@@ -171,10 +171,8 @@ export async function read(
     if (serving === undefined && recorded.pending !== null) return stillPending(id, recorded);
     const versions = serving === undefined ? [] : await versionsOf(recorded);
     const observed = observedFields(serving, recorded, versions);
-    const left =
-      observed.versionId === "" || held(endpoint, recorded) !== undefined
-        ? []
-        : untidied(versions, observed.versionId, recorded, recorded.heldVersions ?? []);
+    const stable = held(endpoint, recorded);
+    const left = describeLeft(versions, observed.versionId, stable, recorded);
     const found = [...describeDrift(endpoint, serving, recorded), ...left];
     const drift = found.length === 0 ? null : found.join("; ");
     const props = { ...recorded, ...observed, drift };
@@ -213,9 +211,11 @@ async function reconcile(
     const explained = explain(`deploy "${inputs.versionAlias}" to endpoint "${name}"`, error);
     throw asPartialFailure(explained, name, known);
   }
-  // While a split is held, the old one keeps the aliases and nothing is pruned.
-  if (known.canary !== null) return plain({ ...known, tidied: true });
   try {
+    if (known.canary !== null) {
+      await keepLive(inputs, known.canary.stable.versionAlias);
+      return plain({ ...known, tidied: true });
+    }
     return plain({ ...known, tidied: true, heldVersions: await tidyUp(inputs, known.versionId) });
   } catch (error) {
     throw untidyFailure(known, error);
@@ -329,6 +329,21 @@ function describeDrift(
     found.push(`"${stable.displayName}" has other replicas than declared`);
   }
   return found;
+}
+
+/** What the last step of a rollout has still to do, in words. While a split is held, the aliases stay with the old one. */
+function describeLeft(
+  versions: readonly IModel[],
+  servedId: string,
+  stable: DeployedModel | undefined,
+  recorded: ModelDeploymentOutputs,
+): string[] {
+  if (servedId === "") return [];
+  if (stable === undefined) {
+    return untidied(versions, servedId, recorded, recorded.heldVersions ?? []);
+  }
+  const version = versionWithAlias(versions, stable.versionAlias);
+  return version?.versionId ? aliasDrift(versions, version.versionId) : [];
 }
 
 async function versionsOf(recorded: ModelDeploymentOutputs): Promise<IModel[]> {

@@ -15,7 +15,7 @@ type Noticed = Pick<ModelDeploymentInputs, (typeof NOTICED)[number]>;
 /** What a rollout goes from and to, and how, in words for a preview; null when nothing immutable changes. */
 export function rolloutNotice(
   recorded: Noticed,
-  wanted: Noticed & Pick<ModelDeploymentInputs, "rollout" | "canarySteps">,
+  wanted: Noticed & Pick<ModelDeploymentInputs, "rollout" | "canarySteps" | "canaryPercent">,
 ): string | null {
   const changed = NOTICED.filter((key) => recorded[key] !== wanted[key]);
   if (changed.length === 0) return null;
@@ -24,7 +24,9 @@ export function rolloutNotice(
   const steps = changed.map(
     (key) => `${key} ${recorded[key] ?? "none"} -> ${wanted[key] ?? "none"}`,
   );
-  return `rolls out ${steps.join(", ")}: ${HOW[wanted.rollout](wanted)}`;
+  const { canaryPercent, rollout } = wanted;
+  const how = canaryPercent === null ? HOW[rollout](wanted) : howHeld(canaryPercent);
+  return `rolls out ${steps.join(", ")}: ${how}`;
 }
 
 const HOW: Readonly<
@@ -39,6 +41,10 @@ const HOW: Readonly<
   canary: ({ canarySteps }) =>
     `the new one gets ${canarySteps.join(" %, ")} % of the requests, step by step (rollout: canary), both billed until the last step is passed`,
 };
+
+function howHeld(percent: number): string {
+  return `the new one gets ${percent} % of the requests and is held there (canaryPercent), both billed, until canaryPercent is taken away`;
+}
 
 /** Why nothing will be rolled out, in words for a preview. */
 export function refusedNotice({ versionAlias, step, reason }: RefusedSpec): string {

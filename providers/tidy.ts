@@ -5,7 +5,15 @@ import { requireConnection } from "./connection.ts";
 import { locationOf } from "./names.ts";
 import { retrying } from "./retry.ts";
 import { declaredLimit } from "./time-limits.ts";
-import { aliasDrift, markLive, pruneArchives, pruneVersions, versionsBeyond } from "./versions.ts";
+import {
+  aliasDrift,
+  listVersions,
+  markLive,
+  pruneArchives,
+  pruneVersions,
+  versionWithAlias,
+  versionsBeyond,
+} from "./versions.ts";
 import type { Keep } from "./versions.ts";
 
 type IModel = protos.google.cloud.aiplatform.v1.IModel;
@@ -38,6 +46,16 @@ export async function tidyUp(target: TidyTarget, versionId: string): Promise<str
     const storage = await storageClient(connection, target.project);
     await pruneArchives(storage, bucket, stackUid, remaining);
     return versionsBeyond(remaining, keep).map(numberOf);
+  });
+}
+
+/** While a split is held: the aliases stay on the old one's version, and nothing is deleted. */
+export async function keepLive(target: TidyTarget, versionAlias: string): Promise<void> {
+  const { modelName } = target;
+  return retrying(async () => {
+    const client = await modelClient(requireConnection(target.emulator), locationOf(modelName));
+    const version = versionWithAlias(await listVersions(client, modelName), versionAlias);
+    if (version?.versionId) await markLive(client, modelName, version.versionId);
   });
 }
 

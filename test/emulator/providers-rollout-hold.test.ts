@@ -9,7 +9,7 @@ import {
   setDeploymentScene,
 } from "../support/deployment-scene.ts";
 import type { DeploymentScene } from "../support/deployment-scene.ts";
-import { ENDPOINT, deploymentInputs } from "../support/provider-inputs.ts";
+import { ENDPOINT, MODEL, deploymentInputs } from "../support/provider-inputs.ts";
 
 jest.setTimeout(2 * DEPLOY_TIMEOUT_MS);
 
@@ -63,6 +63,21 @@ describe("canaryPercent", () => {
     await scene.emulator.calls();
     expect(await update({ ...HOLD, versionAlias: ALIASES.two })).toEqual(heldOutputs);
     expect(changing(await scene.emulator.calls())).toEqual([]);
+  });
+
+  it("puts aliases that were moved by hand back on the old one", async () => {
+    await scene.google.models.mergeVersionAliases({
+      name: `${MODEL}@2`,
+      versionAliases: ["live", "default"],
+    });
+
+    const { drift } = await refreshed(heldOutputs);
+    await update({ ...HOLD, versionAlias: ALIASES.two });
+
+    expect(drift).toContain('alias "live" stands on version 2, not on 1, which serves');
+    expect((await scene.versions())["1"]).toEqual(expect.arrayContaining(["live", "default"]));
+    expect((await scene.versions())["2"]).not.toContain("live");
+    expect((await refreshed(heldOutputs)).drift).toBeNull();
   });
 
   it("puts a split that was changed by hand back", async () => {

@@ -34,6 +34,14 @@ describe("rolloutNotice", () => {
     );
   });
 
+  it("says at which share a new one is held", () => {
+    const wanted = deploymentInputs({ spot: true, canaryPercent: 20 });
+
+    expect(rolloutNotice(RECORDED, wanted)).toBe(
+      "rolls out spot false -> true: the new one gets 20 % of the requests and is held there (canaryPercent), both billed, until canaryPercent is taken away",
+    );
+  });
+
   it.each([
     { case: "nothing changes", wanted: deploymentInputs() },
     {
