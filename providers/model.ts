@@ -66,7 +66,8 @@ export const effects: EffectTable<VertexModelInputs> = {
   displayName: "update",
   description: "update",
   labels: "update",
-  artifactUri: "update",
+  // What is registered was copied by Google; other bytes come with another versionAlias.
+  artifactUri: "none",
   servingSpec: "update",
   versionAlias: "update",
   uploadTimeoutSeconds: "none",

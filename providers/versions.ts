@@ -134,11 +134,12 @@ export async function pruneArchives(
 ): Promise<void> {
   const uris = remaining.map((version) => version.artifactUri ?? "");
   if (uris.includes("")) return;
+  // By the folder alone: a version registered from a bucket of another name keeps that address for ever.
+  const used = new Set(uris.map((uri) => uri.replace(/^gs:\/\/[^/]+\/|\/$/g, "")));
   const [files] = await storage.bucket(bucket).getFiles({ prefix: "archives/" });
   for (const file of files) {
-    const folder = `gs://${bucket}/${file.name.slice(0, file.name.lastIndexOf("/"))}`;
-    const used = uris.some((uri) => uri.replace(/\/$/, "") === folder);
-    if (!used && file.metadata.metadata?.[OBJECT_STACK_KEY] === stackUid) {
+    const folder = file.name.slice(0, file.name.lastIndexOf("/"));
+    if (!used.has(folder) && file.metadata.metadata?.[OBJECT_STACK_KEY] === stackUid) {
       await deleteAsSeen(file);
     }
   }

@@ -18,9 +18,10 @@ import {
   setDeploymentScene,
 } from "../support/deployment-scene.ts";
 import type { DeploymentScene } from "../support/deployment-scene.ts";
+import { makeBucket } from "../support/bucket.ts";
 import { rejectionOf } from "../support/provider-emulator.ts";
 import type { PartialFailure } from "../support/provider-emulator.ts";
-import { ENDPOINT, MODEL, deploymentInputs } from "../support/provider-inputs.ts";
+import { ENDPOINT, MODEL, STACK_UID, deploymentInputs } from "../support/provider-inputs.ts";
 
 jest.setTimeout(DEPLOY_TIMEOUT_MS);
 
@@ -106,6 +107,22 @@ describe("the last step of a rollout", () => {
     expect(found.drift).toBe('alias "live" stands on no version, not on 1, which serves');
     expect((await scene.versions())["1"]).toContain("live");
     expect((await refreshed(recorded)).drift).toBeNull();
+  });
+
+  it("keeps the archives of kept versions also in a bucket of another name than they were registered from", async () => {
+    await makeBucket(scene.emulator.rest, "other-bucket");
+    const bucket = scene.storage.bucket("other-bucket");
+    for (const name of ["one", "left-over"]) {
+      await bucket.file(`archives/${name}/model.mar`).save("an archive", {
+        resumable: false,
+        metadata: { metadata: { "vertex-diffusion-stack": STACK_UID } },
+      });
+    }
+
+    await deployment.update(ENDPOINT, recorded, deploymentInputs({ bucket: "other-bucket" }));
+
+    const [files] = await bucket.getFiles();
+    expect(files.map((file) => file.name)).toEqual(["archives/one/model.mar"]);
   });
 
   it("is recorded as not done when an archive could not be deleted, and then done", async () => {
