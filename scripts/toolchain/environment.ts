@@ -183,7 +183,7 @@ function without(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.Proce
 
 /** Of the program and its providers: no warnings of Pulumi's own doing, and an end when their engine is gone. */
 function nodeOptions(base: NodeJS.ProcessEnv, root: string): string {
-  const preload = pathToFileURL(join(root, "scripts/toolchain/end-with-engine.ts")).href;
+  const preload = pathToFileURL(join(root, "scripts/toolchain/end-with-engine.js")).href;
   return addWord(addWord(base["NODE_OPTIONS"], QUIET_NODE, " "), `--import=${preload}`, " ");
 }
 

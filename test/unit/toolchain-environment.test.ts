@@ -27,7 +27,7 @@ describe("localEnvironment", () => {
       HOME: "/home/me",
       METADATA_SERVER_DETECTION: "none",
       NODE_OPTIONS:
-        "--disable-warning=ExperimentalWarning --import=file:///project/scripts/toolchain/end-with-engine.ts",
+        "--disable-warning=ExperimentalWarning --import=file:///project/scripts/toolchain/end-with-engine.js",
       NO_PROXY: "127.0.0.1,localhost,::1",
       PATH: `${standInBin}:/cli/bin:/project/node_modules/.bin:/usr/bin`,
       PULUMI_BACKEND_URL: "file:///project/.local/pulumi/backend",
