@@ -5,6 +5,7 @@ import { billingNotice } from "./components/billing.ts";
 import { GpuEndpoint } from "./components/gpu-endpoint.ts";
 import { ModelArchive } from "./components/model-archive.ts";
 import { ModelBucket } from "./components/model-bucket.ts";
+import { modelNameOf } from "./components/names.ts";
 import { predictUrlOf } from "./components/predict-url.ts";
 import { StackIdentity } from "./components/resources/stack-identity.ts";
 import { readSettings } from "./components/settings.ts";
@@ -18,7 +19,8 @@ const stack = { ...settings, stackUid: identity.uid };
 
 const bucket = new ModelBucket("bucket", { ...settings, stack });
 const { bucketName } = bucket;
-const artifact = new ArtifactUpload("artifact", { stack, bucketName, archive });
+const modelName = modelNameOf(settings);
+const artifact = new ArtifactUpload("artifact", { stack, bucketName, archive, modelName });
 const serving = new GpuEndpoint("endpoint", { stack, archive, artifact, bucketName, settings });
 
 export { bucketName as bucket };

@@ -9,6 +9,8 @@ export interface ArtifactUploadArgs {
   readonly stack: StackContext;
   readonly bucketName: pulumi.Input<string>;
   readonly archive: ModelArchive;
+  /** Resource name of the model whose versions name archives. */
+  readonly modelName: string;
 }
 
 /** The archive in the bucket, in a folder named by its digest: `gs://BUCKET/archives/DIGEST/model.mar`. */
@@ -26,7 +28,7 @@ export class ArtifactUpload extends pulumi.ComponentResource {
     const claim = new Claim(
       `${name}-claim`,
       { emulator, stackUid, project },
-      { kind: "archives", bucket },
+      { kind: "archives", bucket, digest: archive.digest, usedBy: args.modelName },
       { parent: this },
     );
     const upload = new ArchiveUpload(

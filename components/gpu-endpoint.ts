@@ -7,7 +7,7 @@ import type { ServingSpec } from "@vertex-diffusion/providers/serving-spec";
 import type { ArtifactUpload } from "./artifact-upload.ts";
 import { markedLabels } from "./marks.ts";
 import type { ModelArchive } from "./model-archive.ts";
-import { endpointIdOf, modelIdOf } from "./names.ts";
+import { endpointIdOf, modelIdOf, modelNameOf } from "./names.ts";
 import { pinNotice, takeoverOf } from "./pin.ts";
 import { isRecorded } from "./recorded.ts";
 import { Claim } from "./resources/claim.ts";
@@ -46,7 +46,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
     const { undeployTimeoutSeconds, deleteTimeoutSeconds } = settings;
     const context = { emulator, stackUid, project };
     const modelId = modelIdOf(settings.stack);
-    const modelName = `projects/${project}/locations/${region}/models/${modelId}`;
+    const modelName = modelNameOf(settings);
     const servingSpec = toServingSpec(settings);
     const declaredAlias = versionAliasOf(args.archive.digest, servingSpec);
     const pinned = pinNotice(settings, declaredAlias);

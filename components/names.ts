@@ -27,6 +27,16 @@ export function modelIdOf(stack: string): string {
   return `diffusion-${slug(stack)}`.slice(0, 63);
 }
 
+/** Resource name of the stack's registry model. */
+export function modelNameOf(settings: {
+  readonly project: string;
+  readonly region: string;
+  readonly stack: string;
+}): string {
+  const { project, region, stack } = settings;
+  return `projects/${project}/locations/${region}/models/${modelIdOf(stack)}`;
+}
+
 /**
  * Id of the stack's endpoint: at most 9 digits without a leading zero, which is what both the API (9) and Google's own
  * provider (numeric only) accept. Made from project and stack, so that it is known before the endpoint exists.

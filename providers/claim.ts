@@ -1,3 +1,4 @@
+import { deleteAbandonedArchives } from "./abandoned-archives.ts";
 import { deleteBucketOf, makeWayForBucket } from "./bucket.ts";
 import { compare } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
@@ -13,6 +14,8 @@ export { check } from "./check.ts";
  * removes whatever of that thing a killed run left behind, by the same functions as the thing's own delete. Bucket and
  * endpoint are resources of Google's provider, which refuses to create what exists: while the engine has no record of one
  * (`recorded`), its claim first deletes the empty one that a killed run left, and refuses one that is not this stack's.
+ * The claim of the archives knows which one is declared: it is the only record of an upload that was not seen to end, so when
+ * another one is declared it deletes what was sent and never came to serve.
  */
 export type ClaimInputs = {
   readonly emulator: boolean;
@@ -22,7 +25,14 @@ export type ClaimInputs = {
 
 export type ClaimTarget =
   | { readonly kind: "bucket"; readonly bucket: string; readonly recorded: boolean }
-  | { readonly kind: "archives"; readonly bucket: string }
+  | {
+      readonly kind: "archives";
+      readonly bucket: string;
+      /** SHA-256 of the declared archive, hex. */
+      readonly digest: string;
+      /** The model whose versions name archives. */
+      readonly usedBy: string;
+    }
   | { readonly kind: "model"; readonly modelName: string; readonly deleteTimeoutSeconds: number }
   | {
       readonly kind: "endpoint";
@@ -46,6 +56,8 @@ interface ClaimFields {
   modelName: string;
   endpoint: string;
   recorded: boolean;
+  digest: string;
+  usedBy: string;
   undeployTimeoutSeconds: number;
   deleteTimeoutSeconds: number;
 }
@@ -60,6 +72,8 @@ export const effects: EffectTable<ClaimFields> = {
   endpoint: "replace",
   // Only to false.
   recorded: "update",
+  digest: "update",
+  usedBy: "none",
   undeployTimeoutSeconds: "record",
   deleteTimeoutSeconds: "record",
 };
@@ -86,6 +100,7 @@ export async function read(id: string, recorded: ClaimInputs) {
 
 export async function update(_id: string, _recorded: ClaimInputs, inputs: ClaimInputs) {
   await makeWay(inputs);
+  if (inputs.kind === "archives") await deleteAbandonedArchives(inputs);
   return { outs: inputs };
 }
 

@@ -16,7 +16,12 @@ export interface ClaimContext {
 /** What it sweeps at destroy: a bucket, its archives, a model, an endpoint, or the endpoint's deployments. */
 export type ClaimSubject =
   | { readonly kind: "bucket"; readonly bucket: string; readonly recorded: pulumi.Input<boolean> }
-  | { readonly kind: "archives"; readonly bucket: pulumi.Input<string> }
+  | {
+      readonly kind: "archives";
+      readonly bucket: pulumi.Input<string>;
+      readonly digest: string;
+      readonly usedBy: string;
+    }
   | { readonly kind: "model"; readonly modelName: string; readonly deleteTimeoutSeconds: number }
   | {
       readonly kind: "endpoint";

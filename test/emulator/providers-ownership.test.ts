@@ -128,7 +128,10 @@ describe("a stack whose names another stack has", () => {
       remove: () => model.remove(MODEL, { ...modelInputs(THEIRS), ...OUTPUTS, versionId: "1" }),
     },
     { what: "deployment", remove: () => deployment.remove(ENDPOINT, DEPLOYED) },
-    { what: "claim on archives", remove: removeClaim({ kind: "archives", bucket: "test-bucket" }) },
+    {
+      what: "claim on archives",
+      remove: removeClaim({ kind: "archives", bucket: "test-bucket", digest: "", usedBy: MODEL }),
+    },
     {
       what: "claim on the model",
       remove: removeClaim({ kind: "model", modelName: MODEL, deleteTimeoutSeconds: 60 }),

@@ -107,6 +107,8 @@ const MODEL_PART: readonly ProgramResource[] = [
     ...contextOf(declared),
     kind: "archives",
     bucket: spec.BUCKET,
+    digest: declared.digest,
+    usedBy: spec.MODEL,
   })),
   resource("archive", upload, (declared) => ({
     ...contextOf(declared),

@@ -198,7 +198,12 @@ describe("the program with a minimal stack file", () => {
     },
     {
       name: "artifact-claim",
-      subject: { kind: "archives", bucket: "my-project-diffusion-dev" },
+      subject: {
+        kind: "archives",
+        bucket: "my-project-diffusion-dev",
+        digest: expect.stringMatching(/^[0-9a-f]{64}$/) as unknown,
+        usedBy: "projects/my-project/locations/us-central1/models/diffusion-dev",
+      },
     },
     {
       name: "endpoint-model-claim",
