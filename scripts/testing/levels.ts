@@ -52,9 +52,8 @@ async function runJest(level: Level, folder: string, env: NodeJS.ProcessEnv): Pr
       ...["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"],
       join(PROJECT_ROOT, "node_modules/jest/bin/jest.js"),
       ...["--selectProjects", level, "--json", "--outputFile", report],
-      // Model servers and engines share the cores: side by side they only wait for each other.
-      ...(level === "stack" || level === "crash" ? ["--runInBand"] : ["--maxWorkers", "2"]),
-      "--ci",
+      // A run of the CLI keeps about one core busy, and waits for operations between.
+      ...["--maxWorkers", "2", "--ci"],
     ],
     PROJECT_ROOT,
     env,
