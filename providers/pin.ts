@@ -6,7 +6,7 @@ import { explain, nullIfNotFound } from "./errors.ts";
 import { locationOf, sameResource } from "./names.ts";
 import { UNKNOWN } from "./results.ts";
 import { retrying } from "./retry.ts";
-import { listVersions, versionWithAlias } from "./versions.ts";
+import { isSpecAlias, listVersions, versionWithAlias } from "./versions.ts";
 
 /** One registered version of a stack's model. */
 export interface RegisteredVersion {
@@ -70,7 +70,7 @@ export async function registeredVersions(target: VersionsTarget): Promise<Regist
     return versions
       .flatMap((version) => {
         const aliases = version.versionAliases ?? [];
-        const alias = aliases.find((one) => /^sha-[0-9a-f]{12}$/.test(one));
+        const alias = aliases.find(isSpecAlias);
         // Of two versions of one spec the lower number counts.
         if (alias === undefined || versionWithAlias(versions, alias) !== version) return [];
         return [{ versionId: version.versionId ?? "", alias, isLive: aliases.includes("live") }];

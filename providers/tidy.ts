@@ -44,7 +44,8 @@ export async function tidyUp(target: TidyTarget, versionId: string): Promise<str
     const limit = declaredLimit(target, "deleteTimeoutSeconds");
     const remaining = await pruneVersions(client, modelName, keep, limit);
     const storage = await storageClient(connection, target.project);
-    await pruneArchives(storage, bucket, stackUid, remaining);
+    const declared = versionWithAlias(remaining, target.declaredAlias);
+    await pruneArchives(storage, bucket, stackUid, remaining, declared);
     return versionsBeyond(remaining, keep).map(numberOf);
   });
 }

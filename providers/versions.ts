@@ -27,6 +27,11 @@ export function versionWithAlias(versions: readonly IModel[], alias: string): IM
   return versions.find((version) => version.versionAliases?.includes(alias));
 }
 
+/** Whether an alias is the hash of a serving spec. */
+export function isSpecAlias(alias: string): boolean {
+  return /^sha-[0-9a-f]{12}$/.test(alias);
+}
+
 function versionNumber(version: IModel): number {
   return Number(version.versionId ?? 0);
 }
@@ -53,10 +58,14 @@ export interface Keep {
   readonly declaredAlias: string;
 }
 
-/** The versions that do not stay, the newest first. */
+/**
+ * The versions that do not stay, the newest first. One without an alias of ours was made by hand: it neither counts nor
+ * goes.
+ */
 export function versionsBeyond(versions: readonly IModel[], keep: Keep): IModel[] {
   const declared = versionWithAlias(versions, keep.declaredAlias);
-  const newestFirst = [...versions].sort((a, b) => versionNumber(b) - versionNumber(a));
+  const ours = versions.filter((version) => version.versionAliases?.some(isSpecAlias));
+  const newestFirst = ours.sort((a, b) => versionNumber(b) - versionNumber(a));
   return newestFirst
     .slice(keep.newest)
     .filter((version) => version.versionId !== keep.inUse && version !== declared);
@@ -79,7 +88,8 @@ export async function markLive(
   if (missing.length > 0) await mergeAliases(client, modelName, versionId, missing);
 }
 
-async function mergeAliases(
+/** Adds aliases to a version, and takes away those with a "-" before them. */
+export async function mergeAliases(
   client: ModelServiceClient,
   modelName: string,
   versionId: string | null | undefined,
@@ -125,22 +135,35 @@ async function deleteVersion(
   }
 }
 
-/** Deletes this stack's archives that no remaining version names. When one version names none, all archives stay. */
+/**
+ * Deletes this stack's archives that no remaining version names. When one version names none, all archives stay; so they do
+ * while the bucket holds no archive of the version `declared`: it was adopted with one elsewhere, and no version names the
+ * archive that is declared.
+ */
 export async function pruneArchives(
   storage: Storage,
   bucket: string,
   stackUid: string,
   remaining: readonly IModel[],
+  declared?: IModel,
 ): Promise<void> {
-  const uris = remaining.map((version) => version.artifactUri ?? "");
-  if (uris.includes("")) return;
   // By the folder alone: a version registered from a bucket of another name keeps that address for ever.
-  const used = new Set(uris.map((uri) => uri.replace(/^gs:\/\/[^/]+\/|\/$/g, "")));
+  const used = new Set(remaining.map(archiveFolder));
+  if (used.has("")) return;
   const [files] = await storage.bucket(bucket).getFiles({ prefix: "archives/" });
-  for (const file of files) {
-    const folder = file.name.slice(0, file.name.lastIndexOf("/"));
+  const found = files.map((file) => ({
+    file,
+    folder: file.name.slice(0, file.name.lastIndexOf("/")),
+  }));
+  if (declared && !found.some(({ folder }) => folder === archiveFolder(declared))) return;
+  for (const { file, folder } of found) {
     if (!used.has(folder) && file.metadata.metadata?.[OBJECT_STACK_KEY] === stackUid) {
       await deleteAsSeen(file);
     }
   }
+}
+
+/** Folder of a version's archive in whatever bucket; empty when it names none. */
+function archiveFolder({ artifactUri }: IModel): string {
+  return (artifactUri ?? "").replace(/^gs:\/\/[^/]+\/|\/$/g, "");
 }
