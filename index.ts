@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { checkAdoption } from "./components/adopted-names.ts";
 import { ArtifactUpload } from "./components/artifact-upload.ts";
 import { billingNotice } from "./components/billing.ts";
 import { GpuEndpoint } from "./components/gpu-endpoint.ts";
@@ -11,6 +12,7 @@ import { StackIdentity } from "./components/resources/stack-identity.ts";
 import { readSettings } from "./components/settings.ts";
 
 const settings = readSettings();
+await checkAdoption(settings);
 const archive = new ModelArchive("archive", settings);
 await pulumi.log.info(billingNotice(settings));
 

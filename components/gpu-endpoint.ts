@@ -7,9 +7,10 @@ import type { ServingSpec } from "@vertex-diffusion/providers/serving-spec";
 import type { ArtifactUpload } from "./artifact-upload.ts";
 import { markedLabels } from "./marks.ts";
 import type { ModelArchive } from "./model-archive.ts";
-import { endpointIdOf, modelIdOf, modelNameOf } from "./names.ts";
+import { modelNameOf, servingIdsOf } from "./names.ts";
 import { pinNotice, takeoverOf } from "./pin.ts";
 import { isRecorded } from "./recorded.ts";
+import { Adoption } from "./resources/adoption.ts";
 import { Claim } from "./resources/claim.ts";
 import { ModelDeployment } from "./resources/model-deployment.ts";
 import { VertexModel } from "./resources/vertex-model.ts";
@@ -45,18 +46,23 @@ export class GpuEndpoint extends pulumi.ComponentResource {
     const { emulator, stackUid, project, region } = stack;
     const { undeployTimeoutSeconds, deleteTimeoutSeconds } = settings;
     const context = { emulator, stackUid, project };
-    const modelId = modelIdOf(settings.stack);
+    const { modelId, endpointId } = servingIdsOf(settings);
     const modelName = modelNameOf(settings);
+    const endpointName = `projects/${project}/locations/${region}/endpoints/${endpointId}`;
     const servingSpec = toServingSpec(settings);
     const declaredAlias = versionAliasOf(args.archive.digest, servingSpec);
     const pinned = pinNotice(settings, declaredAlias);
     if (pinned !== null) void pulumi.log.warn(pinned, this);
 
+    const names = { endpoint: endpointName, modelName };
+    const adoption = settings.adopt && this.#adopt(name, args, names, declaredAlias);
+    const afterAdoption = adoption === null ? [] : [adoption];
+
     const modelClaim = new Claim(
       `${name}-model-claim`,
       context,
       { kind: "model", modelName, deleteTimeoutSeconds },
-      { parent: this, dependsOn: args.artifact },
+      { parent: this, dependsOn: [args.artifact, ...afterAdoption] },
     );
     const model = new VertexModel(
       `${name}-model`,
@@ -68,6 +74,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         displayName: modelId,
         description: `Stable Diffusion of stack ${settings.stack}, managed by vertex-diffusion.`,
         labels: stack.labels,
+        adopted: adoption !== null,
         artifactUri: args.artifact.artifactUri,
         servingSpec,
         versionAlias: declaredAlias,
@@ -76,18 +83,18 @@ export class GpuEndpoint extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const endpointName = `projects/${project}/locations/${region}/endpoints/${endpointIdOf(project, settings.stack)}`;
     const endpointClaim = new Claim(
       `${name}-claim`,
       context,
       {
         kind: "endpoint",
         endpoint: endpointName,
-        recorded: isRecorded("gcp:vertex/aiEndpoint:AiEndpoint", name),
+        // One that is adopted is there and stays: nothing makes way for it.
+        recorded: adoption !== null || isRecorded("gcp:vertex/aiEndpoint:AiEndpoint", name),
         undeployTimeoutSeconds,
         deleteTimeoutSeconds,
       },
-      { parent: this },
+      { parent: this, dependsOn: afterAdoption },
     );
     const endpoint = new gcp.vertex.AiEndpoint(
       name,
@@ -97,13 +104,18 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         description: `Stable Diffusion of stack ${settings.stack}, managed by vertex-diffusion.`,
         project,
         location: region,
-        region,
+        // An import does not read it, and a region that appears would replace the endpoint.
+        ...(adoption === null ? { region } : {}),
         labels: markedLabels(stack),
         dedicatedEndpointEnabled: settings.dedicatedEndpoint,
         ...(settings.kmsKey === null ? {} : { encryptionSpec: { kmsKeyName: settings.kmsKey } }),
       },
       // Its id is chosen, so the old one must be gone before a new one of that id is made.
-      { parent: this, deleteBeforeReplace: true },
+      {
+        parent: this,
+        deleteBeforeReplace: true,
+        ...(adoption === null ? {} : { import: endpointName, ignoreChanges: [...LEFT_AS_MADE] }),
+      },
     );
     const deploymentClaim = new Claim(
       `${name}-deployment-claim`,
@@ -123,16 +135,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         modelName: model.modelName,
         versionAlias: settings.pin ?? declaredAlias,
         declaredAlias,
-        machineType: settings.machineType,
-        acceleratorType: settings.acceleratorType,
-        acceleratorCount: settings.acceleratorCount,
-        minReplicas: settings.minReplicas,
-        maxReplicas: settings.maxReplicas,
-        autoscaling: toAutoscaling(settings.targetGpuPercent),
-        spot: settings.spot,
-        serviceAccount: settings.serviceAccount,
-        ...takeoverOf(settings),
-        canarySteps: [...settings.canarySteps],
+        ...toServing(settings),
         canaryBakeSeconds: settings.canaryBakeSeconds,
         canaryMinSamples: settings.canaryMinSamples,
         maxLatencyRatio: settings.maxLatencyRatio,
@@ -151,7 +154,47 @@ export class GpuEndpoint extends pulumi.ComponentResource {
     this.dedicatedEndpointDns = endpoint.dedicatedEndpointDns.apply((dns) => dns ?? "");
     this.registerOutputs({ model: this.model, endpoint: this.endpoint });
   }
+
+  /** Marks what was made by hand, before anything else looks at it. */
+  #adopt(
+    name: string,
+    args: GpuEndpointArgs,
+    names: { readonly endpoint: string; readonly modelName: string },
+    versionAlias: string,
+  ): Adoption {
+    const { settings } = args;
+    const { emulator, stackUid, project } = args.stack;
+    const context = { emulator, stackUid, project };
+    const { dedicatedEndpoint, kmsKey } = settings;
+    const claim = new Claim(
+      `${name}-adoption-claim`,
+      context,
+      { kind: "adoption", ...names },
+      { parent: this, dependsOn: args.artifact },
+    );
+    return new Adoption(
+      `${name}-adoption`,
+      {
+        ...context,
+        endpoint: claim.endpoint,
+        modelName: claim.modelName,
+        version: settings.adopt?.version ?? "",
+        versionAlias,
+        declared: { ...toServing(settings), dedicatedEndpoint, kmsKey },
+      },
+      { parent: this },
+    );
+  }
 }
+
+/** Fields of an adopted endpoint that no setting declares: they stay as they were made by hand. */
+const LEFT_AS_MADE = [
+  "displayName",
+  "description",
+  "network",
+  "privateServiceConnectConfig",
+  "predictRequestResponseLoggingConfig",
+] as const;
 
 function lastSegmentOf(resourceName: string): string {
   return resourceName.slice(resourceName.lastIndexOf("/") + 1);
@@ -165,6 +208,22 @@ function toServingSpec(settings: Settings): ServingSpec {
     healthRoute: null,
     ports: [],
     env: settings.env,
+  };
+}
+
+/** What one replica runs on, how many there are, and how a new deployment takes over. */
+function toServing(settings: Settings) {
+  return {
+    machineType: settings.machineType,
+    acceleratorType: settings.acceleratorType,
+    acceleratorCount: settings.acceleratorCount,
+    minReplicas: settings.minReplicas,
+    maxReplicas: settings.maxReplicas,
+    autoscaling: toAutoscaling(settings.targetGpuPercent),
+    spot: settings.spot,
+    serviceAccount: settings.serviceAccount,
+    ...takeoverOf(settings),
+    canarySteps: [...settings.canarySteps],
   };
 }
 

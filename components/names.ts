@@ -27,16 +27,6 @@ export function modelIdOf(stack: string): string {
   return `diffusion-${slug(stack)}`.slice(0, 63);
 }
 
-/** Resource name of the stack's registry model. */
-export function modelNameOf(settings: {
-  readonly project: string;
-  readonly region: string;
-  readonly stack: string;
-}): string {
-  const { project, region, stack } = settings;
-  return `projects/${project}/locations/${region}/models/${modelIdOf(stack)}`;
-}
-
 /**
  * Id of the stack's endpoint: at most 9 digits without a leading zero, which is what both the API (9) and Google's own
  * provider (numeric only) accept. Made from project and stack, so that it is known before the endpoint exists.
@@ -44,6 +34,31 @@ export function modelNameOf(settings: {
 export function endpointIdOf(project: string, stack: string): string {
   const hash = createHash("sha256").update(`${project}/${stack}`).digest().readUInt32BE(0);
   return String(100_000_000 + (hash % 900_000_000));
+}
+
+/** What the names of a stack's model and endpoint are made from. */
+interface NamingSettings {
+  readonly project: string;
+  readonly region: string;
+  readonly stack: string;
+  readonly adopt: { readonly endpoint: string; readonly model: string } | null;
+}
+
+/** Ids of a stack's model and endpoint: those of what it adopted, else its own. */
+export function servingIdsOf({ project, stack, adopt }: NamingSettings): {
+  readonly modelId: string;
+  readonly endpointId: string;
+} {
+  return {
+    modelId: adopt?.model ?? modelIdOf(stack),
+    endpointId: adopt?.endpoint ?? endpointIdOf(project, stack),
+  };
+}
+
+/** Resource name of the stack's registry model. */
+export function modelNameOf(settings: NamingSettings): string {
+  const { project, region } = settings;
+  return `projects/${project}/locations/${region}/models/${servingIdsOf(settings).modelId}`;
 }
 
 /** Lower case, one hyphen for everything else, none at the ends. */

@@ -2,6 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { RolloutKind } from "@vertex-diffusion/providers/deployment";
 
+import { readAdopt } from "./adopt-setting.ts";
+import type { AdoptSetting } from "./adopt-setting.ts";
 import { checkMachine } from "./machine-rules.ts";
 import type { Problem } from "./machine-rules.ts";
 import { checkRollout } from "./rollout-rules.ts";
@@ -50,6 +52,8 @@ export interface Settings {
   /** Alias of the version that is served whatever is declared; null: the declared one. */
   readonly pin: string | null;
   readonly keepVersions: number;
+  /** What was made by hand and is taken over; null: the stack makes its own. */
+  readonly adopt: AdoptSetting | null;
   readonly uploadTimeoutSeconds: number;
   readonly deployTimeoutSeconds: number;
   readonly undeployTimeoutSeconds: number;
@@ -116,6 +120,7 @@ export function readSettings(): Settings {
     retryRollout: config.requireBoolean("retryRollout"),
     pin: config.get("pin") || null,
     keepVersions: config.requireNumber("keepVersions"),
+    adopt: readAdopt(config.get("adopt"), { project, region }, problems),
     uploadTimeoutSeconds: config.requireNumber("uploadTimeoutSeconds"),
     deployTimeoutSeconds: config.requireNumber("deployTimeoutSeconds"),
     undeployTimeoutSeconds: config.requireNumber("undeployTimeoutSeconds"),

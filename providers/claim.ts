@@ -1,4 +1,5 @@
 import { deleteAbandonedArchives } from "./abandoned-archives.ts";
+import { giveBack } from "./adoption-steps.ts";
 import { deleteBucketOf, makeWayForBucket } from "./bucket.ts";
 import { compare } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
@@ -33,6 +34,7 @@ export type ClaimTarget =
       /** The model whose versions name archives. */
       readonly usedBy: string;
     }
+  | { readonly kind: "adoption"; readonly endpoint: string; readonly modelName: string }
   | { readonly kind: "model"; readonly modelName: string; readonly deleteTimeoutSeconds: number }
   | {
       readonly kind: "endpoint";
@@ -115,6 +117,8 @@ export async function remove(_id: string, recorded: ClaimInputs): Promise<void> 
       return deleteBucketOf(recorded);
     case "archives":
       return deleteArchives(recorded);
+    case "adoption":
+      return giveBack(recorded);
     case "model":
       return deleteModelOf(recorded);
     case "endpoint":

@@ -3,7 +3,7 @@ import type { EndpointServiceClient } from "@google-cloud/aiplatform/build/src/v
 
 import { nullIfNotFound } from "./errors.ts";
 import { sameResource } from "./names.ts";
-import { aliasInDisplayName, isOurs } from "./ownership.ts";
+import { adoptedAlias, aliasInDisplayName, isOurs } from "./ownership.ts";
 
 type IDeployedModel = protos.google.cloud.aiplatform.v1.IDeployedModel;
 
@@ -65,16 +65,17 @@ export async function observeEndpoint(
   if (found === null) return null;
   const [endpoint] = found;
   const trafficSplit = endpoint.trafficSplit ?? {};
-  const isMarked = (model: DeployedModel) =>
-    aliasInDisplayName(model.displayName, stackUid) !== undefined;
+  const aliasOf = (model: IDeployedModel) =>
+    aliasInDisplayName(model.displayName ?? "", stackUid) ??
+    adoptedAlias(endpoint.labels, stackUid, model.id ?? "");
   const all = (endpoint.deployedModels ?? []).map((model) =>
-    toDeployedModel(model, trafficSplit, stackUid),
+    toDeployedModel(model, trafficSplit, aliasOf(model) ?? ""),
   );
   return {
     name,
     labels: endpoint.labels ?? {},
-    ours: all.filter(isMarked),
-    foreign: all.filter((model) => !isMarked(model)),
+    ours: all.filter((model) => model.versionAlias !== ""),
+    foreign: all.filter((model) => model.versionAlias === ""),
     trafficSplit,
     dedicatedDns: endpoint.dedicatedEndpointEnabled
       ? (endpoint.dedicatedEndpointDns ?? "").replace(/^https:\/\//, "") || null
@@ -87,22 +88,22 @@ export function endpointIsOurs(endpoint: ObservedEndpoint, stackUid: string): bo
   return isOurs(endpoint.labels, stackUid);
 }
 
-function toDeployedModel(
+/** A deployed model as the reconcilers see it; `versionAlias` is empty when it is not this stack's. */
+export function toDeployedModel(
   model: IDeployedModel,
   trafficSplit: Record<string, number>,
-  stackUid: string,
+  versionAlias: string,
 ): DeployedModel {
   const resources = model.dedicatedResources;
   const machine = resources?.machineSpec;
   const accelerator = machine?.acceleratorType;
   const id = model.id ?? "";
-  const displayName = model.displayName ?? "";
   return {
     id,
-    displayName,
+    displayName: model.displayName ?? "",
     traffic: trafficSplit[id] ?? 0,
     modelName: model.model ?? "",
-    versionAlias: aliasInDisplayName(displayName, stackUid) ?? "",
+    versionAlias,
     machineType: machine?.machineType ?? "",
     acceleratorType:
       typeof accelerator === "string" && accelerator !== "ACCELERATOR_TYPE_UNSPECIFIED"

@@ -7,7 +7,7 @@ import { ReconcileError, explain, isNotFound } from "./errors.ts";
 import { lastSegment, locationOf } from "./names.ts";
 import { accept, waitFor, waitForRunning } from "./operations.ts";
 import type { WaitOptions } from "./operations.ts";
-import { isOurs, ownerOf } from "./ownership.ts";
+import { isOurs, orAdopt, ownerOf } from "./ownership.ts";
 import { retrying } from "./retry.ts";
 import { declaredLimit, recordedLimit } from "./time-limits.ts";
 import type { TimeLimit } from "./time-limits.ts";
@@ -55,7 +55,7 @@ export async function makeWayForEndpoint(target: Required<EndpointTarget>): Prom
       const id = lastSegment(target.endpoint);
       if (!isOurs(found.labels, target.stackUid)) {
         throw new ReconcileError(
-          `Could not create endpoint "${id}": it exists and belongs to ${ownerOf(found.labels)}. Its id is made from project and stack name: use another stack name, or delete that endpoint if nobody needs it.`,
+          `Could not create endpoint "${id}": it exists and belongs to ${ownerOf(found.labels)}. Its id is made from project and stack name: use another stack name, or delete that endpoint if nobody needs it${orAdopt(found.labels)}.`,
         );
       }
       if (found.ours.length + found.foreign.length > 0) {

@@ -7,10 +7,11 @@ import { modelClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { Code, codeOf, explain, nullIfNotFound } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
+import { ensureDescription, namesOf, observedDescription } from "./model-description.ts";
 import { locationOf } from "./names.ts";
 import { accept, waitFor, waitForEnd, waitForRunning } from "./operations.ts";
 import type { WaitOptions } from "./operations.ts";
-import { isOurs, requireOurs, withMarks, withoutMarks } from "./ownership.ts";
+import { isOurs, requireOurs, withMarks } from "./ownership.ts";
 import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
 import type { ReadResult, Reconciled } from "./results.ts";
 import { retrying } from "./retry.ts";
@@ -38,6 +39,8 @@ export interface VertexModelInputs {
   readonly description: string;
   /** The user's labels; this stack's marks are added. */
   readonly labels: Readonly<Record<string, string>>;
+  /** True for a model that was made by hand: its display name, description and other labels stay. */
+  readonly adopted: boolean;
   /** Folder that holds model.mar. */
   readonly artifactUri: string;
   readonly servingSpec: ServingSpec;
@@ -66,6 +69,7 @@ export const effects: EffectTable<VertexModelInputs> = {
   displayName: "update",
   description: "update",
   labels: "update",
+  adopted: "none",
   // What is registered was copied by Google; other bytes come with another versionAlias.
   artifactUri: "none",
   servingSpec: "update",
@@ -80,7 +84,10 @@ export function diff(
   recorded: VertexModelOutputs,
   wanted: VertexModelInputs,
 ): Changes {
-  const changes = compare(effects, recorded, wanted);
+  const rows = wanted.adopted
+    ? ({ ...effects, displayName: "none", description: "none" } as const)
+    : effects;
+  const changes = compare(rows, recorded, wanted);
   return { ...changes, changes: changes.changes || Boolean(recorded.pending ?? recorded.drift) };
 }
 
@@ -89,7 +96,7 @@ export async function create(inputs: VertexModelInputs) {
 }
 
 export async function update(_id: string, recorded: VertexModelOutputs, inputs: VertexModelInputs) {
-  return { outs: await reconcile(inputs, recorded.pending) };
+  return { outs: await reconcile(inputs, recorded) };
 }
 
 /**
@@ -111,7 +118,7 @@ export async function read(
       ? null
       : `no version of model "${modelId}" bears "${versionAlias}" any more`;
     const versionId = version?.versionId ?? "";
-    const props = { ...recorded, ...describedBy(found), versionId, drift };
+    const props = { ...recorded, ...observedDescription(found, recorded), versionId, drift };
     return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };
   } catch (error) {
     throw explain(`read model "${recorded.modelName}"`, error);
@@ -122,15 +129,6 @@ export async function read(
 async function findModel(client: ModelServiceClient, name: string): Promise<IModel | null> {
   const found = await retrying(() => client.getModel({ name }).catch(nullIfNotFound));
   return found?.[0] ?? null;
-}
-
-/** What describes a model, in the form of the inputs. Google merges a version's own labels into the model's. */
-function describedBy(found: IModel) {
-  return {
-    displayName: found.displayName ?? "",
-    description: found.description ?? "",
-    labels: withoutMarks(found.labels),
-  };
 }
 
 export async function remove(_id: string, recorded: VertexModelOutputs): Promise<void> {
@@ -163,7 +161,7 @@ export async function deleteModelOf(target: ModelTarget): Promise<void> {
 
 async function reconcile(
   inputs: VertexModelInputs,
-  pending: PendingOperation | null,
+  recorded: VertexModelOutputs | null,
 ): Promise<VertexModelOutputs> {
   const { modelName } = inputs;
   const outputs = {
@@ -174,9 +172,9 @@ async function reconcile(
     drift: null,
   };
   try {
-    const versionId = await ensureVersion(inputs, pending);
-    await retrying(() => ensureDescription(inputs, versionId));
-    return plain({ ...outputs, versionId });
+    const versionId = await ensureVersion(inputs, recorded?.pending ?? null);
+    const names = await retrying(() => ensureDescription(inputs, recorded, versionId));
+    return plain({ ...outputs, ...names, versionId });
   } catch (error) {
     throw asPartialFailure(
       explain(`upload version "${inputs.versionAlias}" of model "${modelName}"`, error),
@@ -209,37 +207,15 @@ async function ensureVersion(
     const existing = versionWithAlias(versions, inputs.versionAlias);
     if (existing?.versionId) return existing.versionId;
 
-    const request = toUploadRequest(inputs, found === null ? null : modelName);
+    const request =
+      found === null
+        ? toUploadRequest(inputs, null)
+        : toUploadRequest({ ...inputs, ...namesOf(inputs, found[0]) }, modelName);
     const accepted = await accept("uploadModel", () => client.uploadModel(request));
     await waitFor(client, accepted, wait);
     const uploaded = versionWithAlias(await listVersions(client, modelName), inputs.versionAlias);
     if (uploaded?.versionId) return uploaded.versionId;
     throw new Error(`the upload ended, but no version bears "${inputs.versionAlias}"`);
-  });
-}
-
-/**
- * Display name, description and labels belong to the model and change in place. A version's own labels would hide the
- * model's: what is left of them is taken away.
- */
-async function ensureDescription(inputs: VertexModelInputs, versionId: string): Promise<void> {
-  const { modelName: name, displayName, description, labels } = inputs;
-  const client = await modelClient(requireConnection(inputs.emulator), inputs.location);
-  const wanted = { displayName, description, labels };
-  const isAsWanted = async () => {
-    const [found] = await client.getModel({ name: `${name}@${versionId}` });
-    const rows = { displayName: "update", description: "update", labels: "update" } as const;
-    return !compare(rows, describedBy(found), wanted).changes;
-  };
-  if (await isAsWanted()) return;
-  await client.updateModel({
-    model: { ...wanted, name, labels: withMarks(labels, inputs.stackUid) },
-    updateMask: { paths: ["display_name", "description", "labels"] },
-  });
-  if (await isAsWanted()) return;
-  await client.updateModel({
-    model: { name: `${name}@${versionId}`, labels: {} },
-    updateMask: { paths: ["labels"] },
   });
 }
 

@@ -5,6 +5,9 @@ export const MANAGED_BY_LABEL = "managed-by";
 export const MANAGED_BY = "vertex-diffusion";
 export const STACK_LABEL = "vertex-diffusion-stack";
 
+/** Label on an adopted endpoint: which of its deployed models this stack took over, and as which version. */
+export const ADOPTED_LABEL = "vertex-diffusion-adopted";
+
 /** Object metadata keys: which stack put it there and which archive it is. */
 export const OBJECT_STACK_KEY = "vertex-diffusion-stack";
 export const OBJECT_DIGEST_KEY = "vertex-diffusion-digest";
@@ -30,6 +33,11 @@ export function isOurs(labels: Labels | null | undefined, stackUid: string): boo
   return labels?.[STACK_LABEL] === stackUid;
 }
 
+/** True when the labels bear any stack's mark. */
+export function isMarked(labels: Labels | null | undefined): boolean {
+  return Boolean(labels?.[STACK_LABEL]);
+}
+
 /** Who owns a thing, in words for an error. */
 export function ownerOf(labels: Labels | null | undefined): string {
   const stack = labels?.[STACK_LABEL];
@@ -45,8 +53,13 @@ export function requireOurs(
 ): void {
   if (isOurs(labels, stackUid)) return;
   throw new ReconcileError(
-    `Could not use ${what}: it belongs to ${ownerOf(labels)}. Its id is made from the stack's name: use another stack name, or delete it by hand if nobody needs it.`,
+    `Could not use ${what}: it belongs to ${ownerOf(labels)}. Its id is made from the stack's name: use another stack name, or delete it by hand if nobody needs it${orAdopt(labels)}.`,
   );
+}
+
+/** The third way out of a refusal, where there is one: what bears no mark can be adopted. */
+export function orAdopt(labels: Labels | null | undefined): string {
+  return isMarked(labels) ? "" : `, or take it over with the setting "adopt"`;
 }
 
 /** displayName of a deployed model: `<model id>-<first 4 of the stack's uid>-<version alias>`. */
@@ -66,4 +79,20 @@ export function deployerOf(displayName: string): string {
 export function aliasInDisplayName(displayName: string, stackUid: string): string | undefined {
   const match = /-([0-9a-f]{4})-(sha-[0-9a-f]{12})$/.exec(displayName);
   return match?.[1] === stackUid.slice(0, 4) ? match[2] : undefined;
+}
+
+/** Value of ADOPTED_LABEL for a deployed model that was made by hand: its displayName can't be changed. */
+export function adoptedValue(deployedModelId: string, alias: string): string {
+  return `${deployedModelId}_${alias}`;
+}
+
+/** The version alias of a deployed model that this stack has adopted, by its endpoint's labels; else undefined. */
+export function adoptedAlias(
+  labels: Labels | null | undefined,
+  stackUid: string,
+  deployedModelId: string,
+): string | undefined {
+  if (!isOurs(labels, stackUid)) return undefined;
+  const [, id, alias] = /^(\d+)_(sha-[0-9a-f]{12})$/.exec(labels?.[ADOPTED_LABEL] ?? "") ?? [];
+  return id === deployedModelId ? alias : undefined;
 }

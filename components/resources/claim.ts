@@ -13,7 +13,10 @@ export interface ClaimContext {
   readonly project: string;
 }
 
-/** What it sweeps at destroy: a bucket, its archives, a model, an endpoint, or the endpoint's deployments. */
+/**
+ * What it sweeps at destroy: a bucket, its archives, a model, an endpoint, or the endpoint's deployments. That of an adoption
+ * only takes the marks off.
+ */
 export type ClaimSubject =
   | { readonly kind: "bucket"; readonly bucket: string; readonly recorded: pulumi.Input<boolean> }
   | {
@@ -22,6 +25,7 @@ export type ClaimSubject =
       readonly digest: string;
       readonly usedBy: string;
     }
+  | { readonly kind: "adoption"; readonly endpoint: string; readonly modelName: string }
   | { readonly kind: "model"; readonly modelName: string; readonly deleteTimeoutSeconds: number }
   | {
       readonly kind: "endpoint";
@@ -44,9 +48,9 @@ export type ClaimSubject =
 export class Claim extends pulumi.dynamic.Resource {
   /** Of the kinds "bucket" and "archives". */
   declare readonly bucket: pulumi.Output<string>;
-  /** Of the kind "model": projects/P/locations/L/models/M. */
+  /** Of the kinds "model" and "adoption": projects/P/locations/L/models/M. */
   declare readonly modelName: pulumi.Output<string>;
-  /** Of the kinds "endpoint" and "deployment": projects/P/locations/L/endpoints/E. */
+  /** Of the kinds "endpoint", "deployment" and "adoption": projects/P/locations/L/endpoints/E. */
   declare readonly endpoint: pulumi.Output<string>;
 
   constructor(

@@ -24,6 +24,7 @@ export interface Finding {
 const CLAIMED: Readonly<Record<string, readonly [type: string, words: string]>> = {
   bucket: ["Bucket", "bucket"],
   archives: ["ArchiveUpload", "archive"],
+  adoption: ["Adoption", "takeover"],
   model: ["VertexModel", "model version"],
   endpoint: ["AiEndpoint", "endpoint"],
   deployment: ["ModelDeployment", "deployment"],

@@ -45,6 +45,8 @@ export function namesIn(state: StackState, wouldTake: StackNames): StackNames {
   const find = (type: string, output: string): string | undefined =>
     state.resources
       .filter((resource) => shortType(resource.type) === type)
+      // What is only to be adopted bears no mark yet and is in nobody's way.
+      .filter(({ outputs }) => outputs?.["kind"] !== "adoption")
       .map(({ outputs }) => text(outputs?.[output]))
       .find((value) => value !== undefined);
   return {

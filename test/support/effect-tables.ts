@@ -1,4 +1,5 @@
 import type { Effect } from "../../providers/changes.ts";
+import * as adoption from "../../providers/adoption.ts";
 import * as claim from "../../providers/claim.ts";
 import * as deployment from "../../providers/deployment.ts";
 import * as model from "../../providers/model.ts";
@@ -10,6 +11,7 @@ export const EFFECT_TABLES = {
   VertexModel: model.effects,
   ModelDeployment: deployment.effects,
   Claim: claim.effects,
+  Adoption: adoption.effects,
 } as const;
 
 /** One row for every input of every dynamic resource. */

@@ -7,6 +7,8 @@ export interface Declared {
   readonly type: string;
   readonly name: string;
   readonly inputs: Readonly<Record<string, unknown>>;
+  /** Of an existing resource to be taken in; empty for a new one. */
+  readonly importId: string;
 }
 
 /** What the engine would be told, in the order of the registrations. */
@@ -22,24 +24,35 @@ export interface RecordedProgram {
 
 const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion:";
 
-/** Replaces the engine by one that records. It has no state yet; calls of provider functions are refused. */
+/** Resources in the engine's state, by URN. */
+type RecordedState = Readonly<Record<string, { readonly outputs: object }>>;
+
+/** Replaces the engine by one that records. Without `state` it holds none yet; calls of provider functions are refused. */
 export async function recordProgram(
   stack: string,
   config: Readonly<Record<string, string>>,
-  options: { readonly preview: boolean } = { preview: true },
+  options: { readonly preview?: boolean; readonly state?: RecordedState } = {},
 ): Promise<RecordedProgram> {
   const resources: Declared[] = [];
   const monitor: pulumi.runtime.Mocks = {
-    newResource: ({ type, name, inputs }) => {
-      resources.push({ type, name, inputs: inputs as Record<string, unknown> });
+    newResource: ({ type, name, inputs, id }) => {
+      resources.push({ type, name, inputs: inputs as Record<string, unknown>, importId: id ?? "" });
       return answerOf(type, name, inputs as Record<string, unknown>);
     },
     call: ({ token }) => {
-      if (token === "pulumi:pulumi:readStackResourceOutputs") return { outputs: {} };
+      if (token === "pulumi:pulumi:readStackResourceOutputs") {
+        return { outputs: options.state ?? {} };
+      }
       throw new Error(`the program called "${token}"`);
     },
   };
-  await pulumi.runtime.setMocks(monitor, "vertex-diffusion", stack, options.preview, "my-org");
+  await pulumi.runtime.setMocks(
+    monitor,
+    "vertex-diffusion",
+    stack,
+    options.preview ?? true,
+    "my-org",
+  );
   pulumi.runtime.setAllConfig({ ...config });
   const find = (type: string, name?: string): Declared => {
     const found = resources.find(

@@ -131,6 +131,7 @@ const MODEL_PART: readonly ProgramResource[] = [
     displayName: spec.MODEL_ID,
     description: declared.settings.description,
     labels: { team: declared.settings.team },
+    adopted: false,
     artifactUri: `gs://${spec.BUCKET}/archives/${declared.digest}`,
     servingSpec: spec.SERVING_SPEC,
     versionAlias: spec.aliasOf(declared.digest),

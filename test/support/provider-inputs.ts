@@ -1,3 +1,4 @@
+import type { AdoptionInputs } from "../../providers/adoption.ts";
 import type { DeployedModel, ObservedEndpoint } from "../../providers/deployed.ts";
 import type { ModelDeploymentInputs } from "../../providers/deployment.ts";
 import type { VertexModelInputs } from "../../providers/model.ts";
@@ -36,6 +37,7 @@ export function modelInputs(changes: Partial<VertexModelInputs> = {}): VertexMod
     displayName: "diffusion-test",
     description: "Stable Diffusion of stack test.",
     labels: { team: "art" },
+    adopted: false,
     artifactUri: "gs://test-bucket/archives/one",
     servingSpec: {
       image: "us-docker.pkg.dev/vertex-ai/prediction/pytorch-gpu.2-4:latest",
@@ -87,6 +89,29 @@ export function deploymentInputs(
     ...changes,
   } satisfies Partial<ModelDeploymentInputs>;
   return { declaredAlias: inputs.versionAlias, ...inputs };
+}
+
+/** A takeover by a stack that declares what deploymentInputs() serve. */
+export function adoptionInputs(changes: Partial<AdoptionInputs> = {}): AdoptionInputs {
+  const { machineType, acceleratorType, acceleratorCount, spot, serviceAccount, ...others } =
+    deploymentInputs();
+  const { minReplicas, maxReplicas, autoscaling, rollout, canarySteps, canaryPercent } = others;
+  return {
+    emulator: true,
+    stackUid: STACK_UID,
+    project: "local-project",
+    endpoint: ENDPOINT,
+    modelName: MODEL,
+    version: "1",
+    versionAlias: "sha-000000000001",
+    declared: {
+      ...{ machineType, acceleratorType, acceleratorCount, spot, serviceAccount },
+      ...{ minReplicas, maxReplicas, autoscaling, rollout, canarySteps, canaryPercent },
+      ...{ dedicatedEndpoint: false, kmsKey: null },
+    },
+    progressUrn: "",
+    ...changes,
+  };
 }
 
 /** A deployed model that serves deploymentInputs() with all traffic. */

@@ -34,6 +34,7 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     retryRollout: false,
     pin: null,
     keepVersions: 3,
+    adopt: null,
     uploadTimeoutSeconds: 3600,
     deployTimeoutSeconds: 3600,
     undeployTimeoutSeconds: 1800,

@@ -152,6 +152,19 @@ describe("the doctor's names", () => {
       ENDPOINT,
     );
   });
+
+  it("leaves out what is only to be adopted: it bears no mark yet and is in nobody's way", () => {
+    const wouldTake = { ...NAMES, modelName: "models/own", endpoint: "endpoints/own" };
+    const adoption = resource(
+      "pulumi-nodejs:dynamic/vertex-diffusion:Claim",
+      "endpoint-adoption-claim",
+      { kind: "adoption", endpoint: ENDPOINT, modelName: MODEL },
+    );
+
+    const names = namesIn({ resources: [adoption], pendingOperations: [] }, wouldTake);
+
+    expect([names.modelName, names.endpoint]).toEqual(["models/own", "endpoints/own"]);
+  });
 });
 
 describe("the doctor's report", () => {

@@ -74,7 +74,7 @@ describe("the program with every setting set", () => {
     folder.remove();
   });
 
-  it("declares as many resources as the minimal stack file: settings never add one", () => {
+  it("declares as many resources as the minimal stack file: no setting but adopt adds one", () => {
     expect(program.resources).toHaveLength(15);
   });
 

@@ -131,6 +131,7 @@ describe("the program with a minimal stack file", () => {
       displayName: "diffusion-dev",
       description: "Stable Diffusion of stack dev, managed by vertex-diffusion.",
       labels: {},
+      adopted: false,
       artifactUri: `gs://my-project-diffusion-dev/archives/${folder.digest}`,
       servingSpec: {
         image: "us-docker.pkg.dev/vertex-ai/prediction/pytorch-gpu.2-4:latest",

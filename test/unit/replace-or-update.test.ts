@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "@jest/globals";
 
+import * as adoption from "../../providers/adoption.ts";
 import type { Changes } from "../../providers/changes.ts";
 import * as claim from "../../providers/claim.ts";
 import * as deployment from "../../providers/deployment.ts";
@@ -14,6 +15,7 @@ import {
   ENDPOINT,
   MODEL,
   STACK_UID,
+  adoptionInputs,
   deploymentInputs,
   modelInputs,
   uploadInputs,
@@ -47,6 +49,7 @@ const RESOURCES: Readonly<Record<string, { readonly diff: Diff; readonly inputs:
       ...{ undeployTimeoutSeconds: 60, deleteTimeoutSeconds: 60 },
     },
   },
+  Adoption: { diff: adoption.diff as Diff, inputs: adoptionInputs() },
 };
 
 /** Another value of the same type. */
