@@ -69,6 +69,7 @@ describe("the program with something to adopt", () => {
         serviceAccount: null,
         rollout: "surge",
         canarySteps: [10, 50, 100],
+        canaryPercent: null,
         dedicatedEndpoint: true,
         kmsKey: null,
       },
@@ -102,8 +103,10 @@ describe("the program with something to adopt", () => {
     expect(program.inputsOf("endpoint-deployment", `${DYNAMIC}:ModelDeployment`)).toMatchObject({
       ...NAMES,
     });
-    expect(program.inputsOf("endpoint-claim", `${DYNAMIC}:Claim`)).toStrictEqual({
-      ...CONTEXT,
+    expect(program.inputsOf("artifact-claim", `${DYNAMIC}:Claim`)).toMatchObject({
+      usedBy: NAMES.modelName,
+    });
+    expect(program.inputsOf("endpoint-claim", `${DYNAMIC}:Claim`)).toMatchObject({
       kind: "endpoint",
       endpoint: NAMES.endpoint,
       recorded: true,
