@@ -51,9 +51,11 @@ beforeAll(async () => {
   });
   await scene.addVersion("four", "sha-000000000004", {});
   await makeBucket(scene.emulator.rest, "other-bucket");
-  const leftOver = scene.storage.bucket("other-bucket").file("archives/left-over/model.mar");
   const metadata = { metadata: { "vertex-diffusion-stack": STACK_UID } };
-  await leftOver.save("an archive", { resumable: false, metadata });
+  for (const digest of ["one", "left-over"]) {
+    const archive = scene.storage.bucket("other-bucket").file(`archives/${digest}/model.mar`);
+    await archive.save("an archive", { resumable: false, metadata });
+  }
 });
 
 afterAll(async () => {
@@ -253,7 +255,7 @@ playRows<ModelDeploymentInputs, ModelDeploymentOutputs>(
       input: "bucket",
       change: { bucket: "other-bucket" },
       seen: () => archiveNames("other-bucket"),
-      value: [],
+      value: ["archives/one/model.mar"],
     },
     recordedRow<ModelDeploymentInputs, "undeployTimeoutSeconds">(
       recorded,
@@ -347,6 +349,12 @@ playRows<EndpointClaim, EndpointClaim>(
     recordedRow<EndpointClaim, "undeployTimeoutSeconds">(recorded, "undeployTimeoutSeconds", 7),
     recordedRow<EndpointClaim, "deleteTimeoutSeconds">(recorded, "deleteTimeoutSeconds", 8),
   ],
-  // Acts while it is false, in every up: providers-claim.test.ts.
-  ["recorded"],
+  // The one acts while it is false, in every up: providers-claim.test.ts. The other: providers-archives-claim.test.ts.
+  ["recorded", "digest"],
 );
+
+describe("Adoption, over the wire", () => {
+  it("has no input that changes in place: what is declared since is the other resources' matter", () => {
+    expect(changingInputs("Adoption")).toEqual([]);
+  });
+});
