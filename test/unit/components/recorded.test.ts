@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
-import { isRecorded } from "../../../components/recorded.ts";
+import { isRecorded, recordedOutputs } from "../../../components/recorded.ts";
 import { LOAD_TIMEOUT_MS } from "../../support/mocks.ts";
 
 const BUCKET = "gcp:storage/bucket:Bucket";
 const URN = `urn:pulumi:dev::vertex-diffusion::vertex-diffusion:index:ModelBucket$${BUCKET}::bucket`;
 
-describe("isRecorded", () => {
+describe("a resource of the engine's state", () => {
   /** An engine whose state can't be read so many times, as while it is written. */
   async function engineThatFails(times: number): Promise<void> {
     let reads = 0;
@@ -16,7 +16,7 @@ describe("isRecorded", () => {
         call: () => {
           reads += 1;
           if (reads <= times) throw new Error("failed to load checkpoint: EOF");
-          return { outputs: { [URN]: {} } };
+          return { outputs: { [URN]: { outputs: { name: "my-bucket" } } } };
         },
       },
       "vertex-diffusion",
@@ -27,7 +27,7 @@ describe("isRecorded", () => {
   }
 
   it(
-    "tells a resource of the state by type and name",
+    "is told by type and name",
     async () => {
       await engineThatFails(0);
 
@@ -39,11 +39,22 @@ describe("isRecorded", () => {
   );
 
   it(
-    "reads again when the engine is just writing its state",
+    "is read again when the engine is just writing its state",
     async () => {
       await engineThatFails(2);
 
       expect(await isRecorded(BUCKET, "bucket")).toBe(true);
+    },
+    LOAD_TIMEOUT_MS,
+  );
+
+  it(
+    "is answered with its outputs, also when the engine was just writing; undefined where there is none",
+    async () => {
+      await engineThatFails(2);
+
+      expect(await recordedOutputs(BUCKET, "bucket")).toEqual({ name: "my-bucket" });
+      expect(await recordedOutputs(BUCKET, "other")).toBeUndefined();
     },
     LOAD_TIMEOUT_MS,
   );
