@@ -6,15 +6,15 @@ import { KilledStack } from "../support/kill-run.ts";
 /** A dozen of the crash level's kill points, in two stacks that go on living; every kind of kill in each. */
 const LIVES: readonly (readonly KillPoint[])[] = [
   [
-    { phase: "create", method: "EndpointService.DeployModel", when: "running", kill: "cli" },
+    { phase: "create", method: "EndpointService.DeployModel", when: "running", kill: "CLI" },
     { phase: "rollout", method: "EndpointService.DeployModel", when: "running", kill: "provider" },
-    { phase: "rollout", method: "EndpointService.UpdateEndpoint", when: "after", kill: "cli" },
+    { phase: "rollout", method: "EndpointService.UpdateEndpoint", when: "after", kill: "CLI" },
     { phase: "rollout", method: "EndpointService.UndeployModel", when: "running", kill: "Ctrl-C" },
-    { phase: "rollout", method: "ModelService.DeleteModelVersion", when: "running", kill: "cli" },
-    { phase: "destroy", method: "EndpointService.UndeployModel", when: "running", kill: "cli" },
+    { phase: "rollout", method: "ModelService.DeleteModelVersion", when: "running", kill: "CLI" },
+    { phase: "destroy", method: "EndpointService.UndeployModel", when: "running", kill: "CLI" },
   ],
   [
-    { phase: "create", method: "EndpointService.CreateEndpoint", when: "running", kill: "cli" },
+    { phase: "create", method: "EndpointService.CreateEndpoint", when: "running", kill: "CLI" },
     { phase: "rollout", method: "storage.objects.insert", when: "after", kill: "provider" },
     {
       phase: "rollout",
@@ -28,7 +28,7 @@ const LIVES: readonly (readonly KillPoint[])[] = [
       when: "after",
       kill: "Ctrl-C twice",
     },
-    { phase: "rollout", method: "ModelService.MergeVersionAliases", when: "before", kill: "cli" },
+    { phase: "rollout", method: "ModelService.MergeVersionAliases", when: "before", kill: "CLI" },
     { phase: "destroy", method: "ModelService.DeleteModel", when: "running", kill: "provider" },
   ],
 ];

@@ -2,7 +2,7 @@
 export type Phase = "create" | "rollout" | "destroy";
 
 /** Who is killed, and how: kill -9 of one process, or Ctrl-C once or twice. */
-export type Kill = "cli" | "provider" | "language host" | "Ctrl-C" | "Ctrl-C twice";
+export type Kill = "CLI" | "provider" | "language host" | "Ctrl-C" | "Ctrl-C twice";
 
 /** The moment of the kill: a call that has not been answered, or an operation that runs. */
 export interface KillPoint {
@@ -66,12 +66,13 @@ export const KILL_POINTS: readonly KillPoint[] = [
 
 function momentsOf(phase: Phase, moments: readonly Moment[]): KillPoint[] {
   return moments.flatMap(([method, ...whens]) =>
-    whens.map((when) => ({ phase, method, when, kill: "cli" as const })),
+    whens.map((when) => ({ phase, method, when, kill: "CLI" as const })),
   );
 }
 
 /** "rollout: kill -9 of the CLI after DeployModel" */
 export function titleOf({ phase, method, when, kill }: KillPoint): string {
   const moment = when === "running" ? `while ${method} runs` : `${when} ${method}'s work`;
-  return `${phase}: ${kill.startsWith("Ctrl-C") ? kill : `kill -9 of the ${kill}`} ${moment}`;
+  const how = kill.startsWith("Ctrl-C") ? kill : `kill -9 of the ${kill}`;
+  return `${phase}: ${how} ${moment}`;
 }

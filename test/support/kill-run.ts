@@ -128,7 +128,7 @@ async function kill(
   point: KillPoint,
 ): Promise<void> {
   switch (point.kill) {
-    case "cli":
+    case "CLI":
       return stack.killCli(run.pid);
     case "provider":
       return (await stack.providerProcesses()).forEach((pid) => process.kill(pid, "SIGKILL"));
