@@ -6,8 +6,8 @@ const MOST_MS = 24 * 3_600_000;
 // A failing program is shrunk for as long as that takes.
 jest.setTimeout(MOST_MS);
 
-describe("a stack, whatever is declared, destroyed and declared again", () => {
-  it("is what is declared after each up, and gone after destroy", async () => {
+describe("a stack, whatever is declared, changed by hand, refused, cut off or killed", () => {
+  it("is what is declared after the next up that nothing disturbs, and gone after destroy", async () => {
     await checkPrograms({ runs: 20, seed: 20261127 });
   });
 });

@@ -1,6 +1,7 @@
 import type { DeployedModelState, EmulatorState } from "../../emulator/state.ts";
+import { OBJECT_STACK_KEY } from "../../providers/ownership.ts";
 import { emulatorState } from "./emulator.ts";
-import { BUCKET, ENDPOINT, MODEL } from "./program-settings.ts";
+import { BUCKET, ENDPOINT, MODEL, MODEL_ID } from "./program-settings.ts";
 import { rest } from "./vertex-rest.ts";
 
 /** One version of the stack's model. */
@@ -58,6 +59,24 @@ export async function lookAround(url: string): Promise<SeenCloud> {
     endpoint: endpoint && { labels: labelsOf(endpoint) },
     all,
   };
+}
+
+/** Names of the objects that bear the stack's mark. */
+export function archivesOf(cloud: SeenCloud, stackUid: string): string[] {
+  return cloud.objects
+    .filter(({ metadata }) => metadata[OBJECT_STACK_KEY] === stackUid)
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** Objects in the stack's bucket that are not its own. */
+export function foreignObjects({ objects }: SeenCloud, stackUid: string): SeenObject[] {
+  return objects.filter(({ metadata }) => metadata[OBJECT_STACK_KEY] !== stackUid);
+}
+
+/** Deployed models on the stack's endpoint that are not its own. */
+export function foreignDeployed({ deployed }: Pick<SeenCloud, "deployed">) {
+  return deployed.filter(({ displayName }) => !displayName.startsWith(`${MODEL_ID}-`));
 }
 
 /** What the stack's endpoint serves. */

@@ -1,4 +1,5 @@
 import { withMarks } from "../../providers/ownership.ts";
+import { archivesOf } from "./program-observation.ts";
 import type { SeenCloud, SeenVersion } from "./program-observation.ts";
 import { BUCKET, MACHINES, MODEL_ID, aliasOf, archiveObject } from "./program-settings.ts";
 import type { ProgramSettings } from "./program-settings.ts";
@@ -38,7 +39,7 @@ export function expectedAfterUp(before: SeenCloud, wanted: Wanted): ExpectedClou
       version === existing ||
       isServedElsewhere(before, version),
   );
-  const present = new Set(before.objects.map(({ name }) => name));
+  const present = new Set(archivesOf(before, stackUid));
   const named = kept
     .map(({ artifactUri }) => `${artifactUri.slice(`gs://${BUCKET}/`.length)}/model.mar`)
     .filter((name) => present.has(name));

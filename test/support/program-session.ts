@@ -9,6 +9,7 @@ import { control, emulatorState } from "./emulator.ts";
 import { startLightEmulatorProcess } from "./light-emulator-process.ts";
 import { readState } from "./program-engine.ts";
 import type { EngineCommand, EngineState } from "./program-engine.ts";
+import { layOutForeignThings } from "./program-foreign.ts";
 import { lookAround } from "./program-observation.ts";
 import type { SeenCloud } from "./program-observation.ts";
 import { ARCHIVES } from "./program-settings.ts";
@@ -24,6 +25,8 @@ export class ProgramSession {
   readonly #sourcesFolder: string;
   #emulator: EmulatorProcess;
   #worker: ProgramWorker;
+  /** Takes the place of one that is killed: a process needs a while to load the clients. */
+  #spare: ProgramWorker;
   #trace: string[] = [];
   #programs = 0;
 
@@ -37,6 +40,7 @@ export class ProgramSession {
       (_, index) => this.#sources.plan(`archive ${index}`, `note-${index}.txt`).digest,
     );
     this.#worker = this.#startWorker();
+    this.#spare = this.#startWorker();
   }
 
   static async start(): Promise<ProgramSession> {
@@ -62,6 +66,7 @@ export class ProgramSession {
     const { buckets, models, endpoints, servers } = await emulatorState({ rest: this.url });
     const left = [buckets, models, endpoints, servers].flat();
     if (left.length > 0) throw new Error(`A reset left ${JSON.stringify(left)}.`);
+    await layOutForeignThings(this.url);
   }
 
   /** Notes what is done, for whoever reads a failure. */
@@ -89,7 +94,8 @@ export class ProgramSession {
   /** kill -9 of the engine's process; another one waits for the next command. */
   async killWorker(): Promise<void> {
     await this.#worker.kill();
-    this.#worker = this.#startWorker();
+    this.#worker = this.#spare;
+    this.#spare = this.#startWorker();
   }
 
   /** Ends the emulator and starts another on its folder, on other ports. */
@@ -99,7 +105,7 @@ export class ProgramSession {
   }
 
   async stop(): Promise<void> {
-    await this.#worker.kill();
+    await Promise.all([this.#worker.kill(), this.#spare.kill()]);
     await this.#emulator.stop("SIGTERM");
     this.#sources.remove();
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 10 });

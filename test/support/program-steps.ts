@@ -1,13 +1,23 @@
 import fc from "fast-check";
 
+import { disturbance, wordsOfDisturbance } from "./program-disturbances.ts";
+import type { Disturbance } from "./program-disturbances.ts";
+import { drift } from "./program-drifts.ts";
+import type { Drift } from "./program-drifts.ts";
 import { ARCHIVES, MACHINES } from "./program-settings.ts";
 import type { Machine, ProgramSettings } from "./program-settings.ts";
 
 /** One step of a program, as data: a program is shrunk step by step and printed in words. */
 export type Step =
-  | { readonly kind: "declare"; readonly change: Partial<ProgramSettings> }
-  | { readonly kind: "up"; readonly endpointFirst: boolean }
-  | { readonly kind: "destroy"; readonly endpointFirst: boolean };
+  | { readonly kind: "drift"; readonly drift: Drift }
+  | ({ readonly kind: "up"; readonly change: Partial<ProgramSettings> } & Run)
+  | ({ readonly kind: "destroy" } & Run);
+
+/** A run of the engine, and what goes wrong in it. */
+export interface Run {
+  readonly endpointFirst: boolean;
+  readonly disturbances: readonly Disturbance[];
+}
 
 const replicas = fc
   .constantFrom([1, 1], [1, 2], [2, 2], [2, 3])
@@ -21,6 +31,7 @@ const change: fc.Arbitrary<Partial<ProgramSettings>> = fc.oneof(
   },
   { weight: 2, arbitrary: replicas },
   { weight: 2, arbitrary: fc.record({ keepVersions: fc.constantFrom(2, 1, 3) }) },
+  { weight: 3, arbitrary: fc.constant({}) },
   {
     weight: 2,
     arbitrary: fc.record({ rollout: fc.constantFrom("surge", "recreate", "canary") }),
@@ -29,24 +40,30 @@ const change: fc.Arbitrary<Partial<ProgramSettings>> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ description: fc.constantFrom("one", "another") }) },
 );
 
-const endpointFirst = fc.boolean();
+const run = {
+  endpointFirst: fc.boolean(),
+  disturbances: fc.oneof(
+    fc.constant([]),
+    fc.array(disturbance, { minLength: 1, maxLength: 2, size: "max" }),
+  ),
+};
 
 /** Steps of every kind as often as its weight says. */
 export const steps: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 5, arbitrary: change.map((given): Step => ({ kind: "declare", change: given })) },
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant("up"), endpointFirst }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("destroy"), endpointFirst }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("up"), change, ...run }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("drift"), drift }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("destroy"), ...run }) },
 );
 
 /** A step in words. */
 export function wordsOf(step: Step): string {
-  switch (step.kind) {
-    case "declare":
-      return `declare ${Object.entries(step.change)
-        .map(([name, value]) => `${name} ${value}`)
-        .join(", ")}`;
-    case "up":
-    case "destroy":
-      return `${step.kind}${step.endpointFirst ? ", the endpoint before the model" : ""}`;
-  }
+  if (step.kind === "drift") return `by hand: ${step.drift.what} (${step.drift.which})`;
+  const change = step.kind === "up" ? Object.entries(step.change) : [];
+  return [
+    `${step.kind}${step.endpointFirst ? " with the endpoint before the model" : ""}`,
+    ...change.map(([name, value]) => `${name} ${value}`),
+    ...step.disturbances.map(
+      (one, index) => `${index === 0 ? "" : "then "}${wordsOfDisturbance(one)}`,
+    ),
+  ].join(", ");
 }

@@ -1,8 +1,8 @@
 import type { ModelDeploymentOutputs } from "../../providers/deployment.ts";
 import type { VertexModelOutputs } from "../../providers/model.ts";
-import { OBJECT_STACK_KEY } from "../../providers/ownership.ts";
 import type { ArchiveUploadOutputs } from "../../providers/upload.ts";
 import type { EngineState } from "./program-engine.ts";
+import { archivesOf } from "./program-observation.ts";
 import type { SeenCloud } from "./program-observation.ts";
 import type { ExpectedCloud, Wanted } from "./program-reference.ts";
 import { MODEL_ID, archiveObject } from "./program-settings.ts";
@@ -60,14 +60,6 @@ export function findDifferences(
     found.expect(`labels of the ${what}`, others, expected.labels);
   }
   return found.list;
-}
-
-/** Names of the objects that bear the stack's mark. */
-export function archivesOf(cloud: SeenCloud, stackUid: string): string[] {
-  return cloud.objects
-    .filter(({ metadata }) => metadata[OBJECT_STACK_KEY] === stackUid)
-    .map(({ name }) => name)
-    .sort();
 }
 
 /** What the state says that is not so, once an up has said that all is done. */
