@@ -16,7 +16,9 @@ export async function clearKilledRuns(backendFolder: string): Promise<number[]> 
   const folder = join(backendFolder, ".pulumi");
   const removed = await removeDeadLocks(join(folder, "locks"));
   const locks = await filesBelow(join(folder, "locks"));
-  if (locks.every((name) => !name.endsWith(".json"))) await removeTornAttributes(folder);
+  // History and backups grow with every run: they are only looked through after a kill.
+  const suspect = removed.length > 0 ? folder : join(folder, "stacks");
+  if (locks.every((name) => !name.endsWith(".json"))) await removeTornAttributes(suspect);
   return removed;
 }
 

@@ -56,4 +56,16 @@ describe("clearKilledRuns", () => {
     expect(during).toHaveLength(3);
     expect(await readdir(stacks)).toEqual(["local.json", "other.json.attrs"]);
   });
+
+  it("looks through the history too when it finds a killed run's lock", async () => {
+    const history = join(backend, ".pulumi/history");
+    await mkdir(history, { recursive: true });
+    await writeFile(join(history, "local-1.history.json.attrs"), "");
+    const { pid } = spawnSync(process.execPath, ["--version"]);
+    await lock("dead", JSON.stringify({ pid, username: "me", hostname: hostname() }));
+
+    await clearKilledRuns(backend);
+
+    expect(await readdir(history)).toEqual([]);
+  });
 });
