@@ -54,7 +54,7 @@ async function pinFailures(
 
 /** The versions there are, in a sentence. */
 export function describeVersions(versions: readonly RegisteredVersion[]): string {
-  if (versions.length === 0) return "It has no versions.";
+  if (versions.length === 0) return "The model has no versions.";
   const each = versions.map(
     ({ versionId, alias, isLive }) => `"${alias}" (version ${versionId}${isLive ? ", live" : ""})`,
   );

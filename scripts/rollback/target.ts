@@ -1,3 +1,4 @@
+import { describeVersions } from "../../providers/pin.ts";
 import type { ServedVersion } from "../../providers/pin.ts";
 import { UserError } from "../toolchain/user-error.ts";
 
@@ -46,9 +47,7 @@ export function formatVersions(versions: readonly ServedVersion[], target: Serve
 }
 
 function choiceOf(versions: readonly ServedVersion[]): string {
-  if (versions.length === 0) return "The model has no versions.";
-  const each = newestFirst(versions).map(({ versionId, alias }) => `${alias} (${versionId})`);
-  return `There ${each.length === 1 ? "is" : "are"}: ${each.join(", ")}.`;
+  return describeVersions(newestFirst(versions));
 }
 
 function newestFirst(versions: readonly ServedVersion[]): ServedVersion[] {

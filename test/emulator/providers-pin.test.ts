@@ -66,7 +66,9 @@ describe("check of a deployment", () => {
 
   it("refuses a pin of a model that is not there yet", async () => {
     expect(await failuresOf({ ...PINNED, modelName: `${MODEL}-none` })).toEqual([
-      expect.stringContaining(`"${MODEL}-none" bears that alias. It has no versions. Set pin`),
+      expect.stringContaining(
+        `"${MODEL}-none" bears that alias. The model has no versions. Set pin`,
+      ),
     ]);
   });
 

@@ -42,19 +42,19 @@ describe("the version that a rollback goes to", () => {
       case: "the oldest one serves",
       shares: [100, 0],
       to: undefined,
-      says: "No version is older than version 1, which serves. There are: sha-000000000002 (2), sha-000000000001 (1).",
+      says: 'No version is older than version 1, which serves. There are "sha-000000000002" (version 2), "sha-000000000001" (version 1, live).',
     },
     {
       case: "nothing serves",
       shares: [0],
       to: undefined,
-      says: 'No version gets requests, so there is none before it. Name one with "--to". There is: sha-000000000001 (1).',
+      says: 'No version gets requests, so there is none before it. Name one with "--to". There is "sha-000000000001" (version 1, live).',
     },
     {
       case: "no version has the name",
       shares: [100],
       to: "sha-0000000000ff",
-      says: 'No version bears the alias "sha-0000000000ff". There is: sha-000000000001 (1).',
+      says: 'No version bears the alias "sha-0000000000ff". There is "sha-000000000001" (version 1, live).',
     },
     {
       case: "the model is gone",
