@@ -8,16 +8,18 @@ import { ModelArchive } from "./components/model-archive.ts";
 import { ModelBucket } from "./components/model-bucket.ts";
 import { modelNameOf } from "./components/names.ts";
 import { predictUrlOf } from "./components/predict-url.ts";
+import { readRecordedState } from "./components/recorded.ts";
 import { StackIdentity } from "./components/resources/stack-identity.ts";
 import { readSettings } from "./components/settings.ts";
 
 const settings = readSettings();
-await checkAdoption(settings);
+const recorded = await readRecordedState();
+await checkAdoption(settings, recorded);
 const archive = new ModelArchive("archive", settings);
 await pulumi.log.info(billingNotice(settings));
 
 const identity = new StackIdentity("identity");
-const stack = { ...settings, stackUid: identity.uid };
+const stack = { ...settings, recorded, stackUid: identity.uid };
 
 const bucket = new ModelBucket("bucket", { ...settings, stack });
 const { bucketName } = bucket;

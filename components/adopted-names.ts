@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { recordedOutputs } from "./recorded.ts";
+import type { RecordedState } from "./recorded.ts";
 import { SettingsError } from "./settings.ts";
 import type { Settings } from "./settings.ts";
 
@@ -12,14 +12,12 @@ const MODEL = "pulumi-nodejs:dynamic/vertex-diffusion:VertexModel";
  * Refuses to adopt in a stack that has an endpoint or a model of another id: it would be deleted for the adopted one. Says
  * what goes when `adopt` was taken out of the stack file.
  */
-export async function checkAdoption({ stack, adopt }: Settings): Promise<void> {
-  const [adoption, endpointOutputs, modelOutputs] = await Promise.all([
-    recordedOutputs(ADOPTION, "endpoint-adoption"),
-    recordedOutputs(ENDPOINT, "endpoint"),
-    recordedOutputs(MODEL, "endpoint-model"),
-  ]);
-  const endpoint = endpointOutputs?.["name"];
-  const model = modelOutputs?.["modelId"];
+export async function checkAdoption(
+  { stack, adopt }: Settings,
+  recorded: RecordedState,
+): Promise<void> {
+  const endpoint = recorded.outputsOf(ENDPOINT, "endpoint")?.["name"];
+  const model = recorded.outputsOf(MODEL, "endpoint-model")?.["modelId"];
   if (adopt !== null) {
     const has = [
       ...(endpoint === undefined || endpoint === adopt.endpoint ? [] : [`endpoint "${endpoint}"`]),
@@ -33,7 +31,7 @@ export async function checkAdoption({ stack, adopt }: Settings): Promise<void> {
       },
     ]);
   }
-  if (adoption === undefined) return;
+  if (!recorded.has(ADOPTION, "endpoint-adoption")) return;
   await pulumi.log.warn(
     `"adopt" was taken out of Pulumi.${stack}.yaml: endpoint "${endpoint}" and model "${model}", which this stack took over, are deleted, and new ones with names of its own are made. Put it back to keep them.`,
   );

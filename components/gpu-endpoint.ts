@@ -9,7 +9,6 @@ import { markedLabels } from "./marks.ts";
 import type { ModelArchive } from "./model-archive.ts";
 import { modelNameOf, servingIdsOf } from "./names.ts";
 import { pinNotice, takeoverOf } from "./pin.ts";
-import { isRecorded } from "./recorded.ts";
 import { Adoption } from "./resources/adoption.ts";
 import { Claim } from "./resources/claim.ts";
 import { ModelDeployment } from "./resources/model-deployment.ts";
@@ -43,7 +42,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
   constructor(name: string, args: GpuEndpointArgs, opts?: pulumi.ComponentResourceOptions) {
     super("vertex-diffusion:index:GpuEndpoint", name, {}, opts);
     const { stack, settings } = args;
-    const { emulator, stackUid, project, region } = stack;
+    const { emulator, stackUid, project, region, recorded } = stack;
     const { undeployTimeoutSeconds, deleteTimeoutSeconds } = settings;
     const context = { emulator, stackUid, project };
     const { modelId, endpointId } = servingIdsOf(settings);
@@ -90,7 +89,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         kind: "endpoint",
         endpoint: endpointName,
         // One that is adopted is there and stays: nothing makes way for it.
-        recorded: adoption !== null || isRecorded("gcp:vertex/aiEndpoint:AiEndpoint", name),
+        recorded: adoption !== null || recorded.has("gcp:vertex/aiEndpoint:AiEndpoint", name),
         undeployTimeoutSeconds,
         deleteTimeoutSeconds,
       },

@@ -2,7 +2,6 @@ import * as gcp from "@pulumi/gcp";
 import * as pulumi from "@pulumi/pulumi";
 
 import { markedLabels } from "./marks.ts";
-import { isRecorded } from "./recorded.ts";
 import { Claim } from "./resources/claim.ts";
 import type { StackContext } from "./stack-context.ts";
 
@@ -22,14 +21,14 @@ export class ModelBucket extends pulumi.ComponentResource {
 
   constructor(name: string, args: ModelBucketArgs, opts?: pulumi.ComponentResourceOptions) {
     super("vertex-diffusion:index:ModelBucket", name, {}, opts);
-    const { emulator, stackUid, project } = args.stack;
+    const { emulator, stackUid, project, recorded } = args.stack;
     const claim = new Claim(
       `${name}-claim`,
       { emulator, stackUid, project },
       {
         kind: "bucket",
         bucket: args.bucketName,
-        recorded: isRecorded("gcp:storage/bucket:Bucket", name),
+        recorded: recorded.has("gcp:storage/bucket:Bucket", name),
       },
       { parent: this },
     );

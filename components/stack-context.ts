@@ -1,5 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 
+import type { RecordedState } from "./recorded.ts";
+
 /** What every component needs to know of its stack. */
 export interface StackContext {
   readonly project: string;
@@ -11,4 +13,6 @@ export interface StackContext {
   readonly stackUid: pulumi.Output<string>;
   /** The user's labels. */
   readonly labels: Readonly<Record<string, string>>;
+  /** What the engine's state held when the program began. */
+  readonly recorded: RecordedState;
 }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import { checkAdoption } from "../../../components/adopted-names.ts";
+import { readRecordedState } from "../../../components/recorded.ts";
 import { SettingsError } from "../../../components/settings.ts";
 import { LOAD_TIMEOUT_MS, recordProgram } from "../../support/mocks.ts";
 import { makeSettings } from "../../support/settings.ts";
@@ -29,7 +30,7 @@ describe("checkAdoption", () => {
 
   async function check(state: Parameters<typeof recordProgram>[2], adopt: typeof ADOPT | null) {
     await recordProgram("dev", {}, state);
-    await checkAdoption(makeSettings({ adopt }));
+    await checkAdoption(makeSettings({ adopt }), await readRecordedState());
   }
 
   it.each([

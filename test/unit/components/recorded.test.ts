@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
-import { isRecorded, recordedOutputs } from "../../../components/recorded.ts";
+import { readRecordedState } from "../../../components/recorded.ts";
 import { LOAD_TIMEOUT_MS } from "../../support/mocks.ts";
 
 const BUCKET = "gcp:storage/bucket:Bucket";
@@ -31,9 +31,11 @@ describe("a resource of the engine's state", () => {
     async () => {
       await engineThatFails(0);
 
-      expect(await isRecorded(BUCKET, "bucket")).toBe(true);
-      expect(await isRecorded(BUCKET, "other")).toBe(false);
-      expect(await isRecorded("gcp:vertex/aiEndpoint:AiEndpoint", "bucket")).toBe(false);
+      const recorded = await readRecordedState();
+
+      expect(recorded.has(BUCKET, "bucket")).toBe(true);
+      expect(recorded.has(BUCKET, "other")).toBe(false);
+      expect(recorded.has("gcp:vertex/aiEndpoint:AiEndpoint", "bucket")).toBe(false);
     },
     LOAD_TIMEOUT_MS,
   );
@@ -43,7 +45,7 @@ describe("a resource of the engine's state", () => {
     async () => {
       await engineThatFails(2);
 
-      expect(await isRecorded(BUCKET, "bucket")).toBe(true);
+      expect((await readRecordedState()).has(BUCKET, "bucket")).toBe(true);
     },
     LOAD_TIMEOUT_MS,
   );
@@ -53,8 +55,10 @@ describe("a resource of the engine's state", () => {
     async () => {
       await engineThatFails(2);
 
-      expect(await recordedOutputs(BUCKET, "bucket")).toEqual({ name: "my-bucket" });
-      expect(await recordedOutputs(BUCKET, "other")).toBeUndefined();
+      const recorded = await readRecordedState();
+
+      expect(recorded.outputsOf(BUCKET, "bucket")).toEqual({ name: "my-bucket" });
+      expect(recorded.outputsOf(BUCKET, "other")).toBeUndefined();
     },
     LOAD_TIMEOUT_MS,
   );
