@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { parse } from "yaml";
+import type { PipelineFolder } from "./pipeline-folder.ts";
 
 interface ProjectFile {
   readonly name: string;
@@ -16,6 +17,18 @@ export function projectDefaults(): Record<string, string> {
     value === undefined ? [] : [[`${project.name}:${key}`, toText(value)] as const],
   );
   return Object.fromEntries(entries);
+}
+
+/** The configuration of a stack file with nothing but what has no default, over a pipeline of a test's own. */
+export function minimalConfig(folder: PipelineFolder): Record<string, string> {
+  return {
+    ...projectDefaults(),
+    "gcp:project": "my-project",
+    "gcp:region": "us-central1",
+    "vertex-diffusion:container": "prebuilt",
+    "vertex-diffusion:handler": folder.handler,
+    "vertex-diffusion:weights": folder.weights,
+  };
 }
 
 function toText(value: unknown): string {

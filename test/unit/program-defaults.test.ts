@@ -7,7 +7,7 @@ import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
 import type { RecordedProgram } from "../support/mocks.ts";
 import { makePipelineFolder } from "../support/pipeline-folder.ts";
 import type { PipelineFolder } from "../support/pipeline-folder.ts";
-import { projectDefaults } from "../support/project-config.ts";
+import { minimalConfig } from "../support/project-config.ts";
 import { STACK_UID } from "../support/provider-inputs.ts";
 
 const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion";
@@ -24,12 +24,7 @@ describe("the program with a minimal stack file", () => {
   beforeAll(async () => {
     folder = makePipelineFolder();
     program = await recordProgram("dev", {
-      ...projectDefaults(),
-      "gcp:project": "my-project",
-      "gcp:region": "us-central1",
-      "vertex-diffusion:container": "prebuilt",
-      "vertex-diffusion:handler": folder.handler,
-      "vertex-diffusion:weights": folder.weights,
+      ...minimalConfig(folder),
     });
     outputs = await import("../../index.ts");
     await valueOf(outputs.predictUrl);

@@ -5,7 +5,7 @@ import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
 import type { RecordedProgram } from "../support/mocks.ts";
 import { makePipelineFolder } from "../support/pipeline-folder.ts";
 import type { PipelineFolder } from "../support/pipeline-folder.ts";
-import { projectDefaults } from "../support/project-config.ts";
+import { minimalConfig } from "../support/project-config.ts";
 
 const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion";
 const DECLARED = "sha-60d91f3e2146";
@@ -22,12 +22,7 @@ describe("the program with a pin", () => {
   beforeAll(async () => {
     folder = makePipelineFolder();
     program = await recordProgram("dev", {
-      ...projectDefaults(),
-      "gcp:project": "my-project",
-      "gcp:region": "us-central1",
-      "vertex-diffusion:container": "prebuilt",
-      "vertex-diffusion:handler": folder.handler,
-      "vertex-diffusion:weights": folder.weights,
+      ...minimalConfig(folder),
       "vertex-diffusion:rollout": "canary",
       "vertex-diffusion:pin": PIN,
     });

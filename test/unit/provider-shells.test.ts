@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
 import type { RecordedProgram } from "../support/mocks.ts";
 import { makePipelineFolder } from "../support/pipeline-folder.ts";
-import { projectDefaults } from "../support/project-config.ts";
+import { minimalConfig } from "../support/project-config.ts";
 
 const PROJECT = join(import.meta.dirname, "..", "..");
 const TEXT_LIMIT_BYTES = 3000;
@@ -46,12 +46,7 @@ describe("the stored text of a dynamic provider", () => {
 
   beforeAll(async () => {
     program = await recordProgram("dev", {
-      ...projectDefaults(),
-      "gcp:project": "my-project",
-      "gcp:region": "us-central1",
-      "vertex-diffusion:container": "prebuilt",
-      "vertex-diffusion:handler": folder.handler,
-      "vertex-diffusion:weights": folder.weights,
+      ...minimalConfig(folder),
     });
     const outputs = await import("../../index.ts");
     await valueOf(outputs.deployedModelId);
