@@ -48,6 +48,27 @@ export function inputsOf<
   return (props.drift === null ? inputs : { ...inputs, drift: props.drift }) as Props;
 }
 
+/**
+ * What a read found to be other than recorded, by hand or by a run that was killed; null when nothing is. A message of the
+ * resource, since a plain preview names the properties that change, not their values.
+ */
+export function driftNotice<Inputs extends object>(
+  table: EffectTable<Inputs>,
+  recorded: Inputs,
+  found: Inputs & { readonly drift: string | null },
+): string | null {
+  const keys = Object.keys(table) as (keyof Inputs & string)[];
+  // An empty one is gone, which the drift says in words.
+  const changed = keys.filter(
+    (key) => table[key] !== "none" && found[key] !== "" && !same(recorded[key], found[key]),
+  );
+  const values = changed.map(
+    (key) => `${key} is ${JSON.stringify(found[key])}, not ${JSON.stringify(recorded[key])}`,
+  );
+  const parts = [...(found.drift === null ? [] : [found.drift]), ...values];
+  return parts.length === 0 ? null : `not as recorded: ${parts.join("; ")}`;
+}
+
 function same(recorded: unknown, wanted: unknown): boolean {
   if (wanted === UNKNOWN) return false;
   return isDeepStrictEqual(normal(recorded), normal(wanted));

@@ -2,7 +2,7 @@ import type { protos } from "@google-cloud/aiplatform";
 
 import { RefusedError } from "./canary.ts";
 import type { CanaryState, RefusedSpec } from "./canary.ts";
-import { compare, inputsOf } from "./changes.ts";
+import { compare, driftNotice, inputsOf } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
 import { endpointClient, modelClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
@@ -136,7 +136,7 @@ export function diff(
   if (changes.replaces.length === 0) {
     const refused = refusalOf(wanted, recorded);
     const notice = refused === null ? rolloutNotice(recorded, wanted) : refusedNotice(refused);
-    if (notice !== null) say(wanted.progressUrn, notice);
+    say(wanted.progressUrn, notice);
   }
   // A state of before `tidied` was written has none: nothing is known to be left over.
   const unfinished = Boolean(recorded.pending ?? recorded.drift) || recorded.tidied === false;
@@ -176,6 +176,7 @@ export async function read(
     const found = [...describeDrift(endpoint, serving, recorded), ...left];
     const drift = found.length === 0 ? null : found.join("; ");
     const props = { ...recorded, ...observed, drift };
+    say(recorded.progressUrn, driftNotice(effects, recorded, props));
     return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };
   } catch (error) {
     throw explain(`read what endpoint "${recorded.endpoint}" serves`, error);

@@ -35,8 +35,12 @@ export function showProgress(urn: string | undefined, line: string): void {
 
 const said = new Set<string>();
 
-/** Says a line about a resource that stays in the run's output, once a run: the engine asks for a diff more than once. */
-export function say(urn: string | undefined, line: string): void {
+/**
+ * Says a line about a resource that stays in the run's output, once a run: the engine asks for a diff more than once. Null
+ * is nothing to say.
+ */
+export function say(urn: string | undefined, line: string | null): void {
+  if (line === null) return;
   if (said.has(`${urn} ${line}`)) return;
   said.add(`${urn} ${line}`);
   log(urn, line, false);

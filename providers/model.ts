@@ -1,10 +1,11 @@
 import type { protos } from "@google-cloud/aiplatform";
 import type { ModelServiceClient } from "@google-cloud/aiplatform/build/src/v1/model_service_client.js";
 
-import { compare, inputsOf } from "./changes.ts";
+import { compare, driftNotice, inputsOf } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
 import { modelClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
+import { say } from "./engine.ts";
 import { Code, codeOf, explain, nullIfNotFound } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
 import { ensureDescription, namesOf, observedDescription } from "./model-description.ts";
@@ -119,6 +120,7 @@ export async function read(
       : `no version of model "${modelId}" bears "${versionAlias}" any more`;
     const versionId = version?.versionId ?? "";
     const props = { ...recorded, ...observedDescription(found, recorded), versionId, drift };
+    say(recorded.progressUrn, driftNotice(effects, recorded, props));
     return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };
   } catch (error) {
     throw explain(`read model "${recorded.modelName}"`, error);

@@ -3,11 +3,11 @@ import { rm } from "node:fs/promises";
 import type { File, Storage } from "@google-cloud/storage";
 
 import { buildArchive, readPlan } from "./archive.ts";
-import { compare, inputsOf } from "./changes.ts";
+import { compare, driftNotice, inputsOf } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
 import { storageClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
-import { showProgress } from "./engine.ts";
+import { say, showProgress } from "./engine.ts";
 import { ReconcileError, explain, isNotFound, nullIfNotFound } from "./errors.ts";
 import { deleteAsSeen, sendObject } from "./objects.ts";
 import type { Sending } from "./objects.ts";
@@ -91,6 +91,7 @@ export async function read(
     }
     const drift = describeDrift(recorded, file);
     const props = { ...recorded, drift };
+    say(recorded.progressUrn, driftNotice(effects, recorded, props));
     return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };
   } catch (error) {
     throw explain(`read archive "${objectUri(recorded)}"`, error);

@@ -105,6 +105,14 @@ export class StackProject {
     return project;
   }
 
+  /** Starts the local cloud again, on other ports; `npm run pulumi` looks where it listens at each command. */
+  async restartEmulator(): Promise<void> {
+    await this.emulator.restart();
+    const { rest } = this.emulator.address;
+    this.env["GOOGLE_STORAGE_CUSTOM_ENDPOINT"] = `${rest}/storage/v1/`;
+    this.env["GOOGLE_VERTEX_AI_CUSTOM_ENDPOINT"] = `${rest}/v1/`;
+  }
+
   /** Changes settings of the stack file; null takes one out. */
   async set(settings: Readonly<Record<string, unknown>>, region = "us-central1"): Promise<void> {
     this.#settings = { ...this.#settings, ...settings };

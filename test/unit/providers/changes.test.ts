@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { compare, inputsOf } from "../../../providers/changes.ts";
+import { compare, driftNotice, inputsOf } from "../../../providers/changes.ts";
 import type { EffectTable } from "../../../providers/changes.ts";
 
 interface Thing {
@@ -93,6 +93,27 @@ describe("compare", () => {
     );
 
     expect(changes.replaces).toEqual(["place"]);
+  });
+});
+
+describe("driftNotice", () => {
+  it.each<{ case: string; found: Partial<Thing>; drift: string | null; notice: string | null }>([
+    { case: "nothing changed", found: {}, drift: null, notice: null },
+    { case: "only what changes nothing", found: { clock: "one" }, drift: null, notice: null },
+    {
+      case: "two values",
+      found: { size: 3, labels: { a: "9" } },
+      drift: null,
+      notice: 'not as recorded: size is 3, not 1; labels is {"a":"9"}, not {"a":"1","b":"2"}',
+    },
+    {
+      case: "something gone, in words",
+      found: { place: "" },
+      drift: "it was moved",
+      notice: "not as recorded: it was moved",
+    },
+  ])("says what is not as recorded: $case", ({ found, drift, notice }) => {
+    expect(driftNotice<Thing>(TABLE, RECORDED, { ...RECORDED, ...found, drift })).toBe(notice);
   });
 });
 
