@@ -43,7 +43,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
     super("vertex-diffusion:index:GpuEndpoint", name, {}, opts);
     const { stack, settings } = args;
     const { emulator, stackUid, project, region, recorded } = stack;
-    const { undeployTimeoutSeconds, deleteTimeoutSeconds } = settings;
+    const { undeployTimeoutSeconds, deleteTimeoutSeconds, protect } = settings;
     const context = { emulator, stackUid, project };
     const { modelId, endpointId } = servingIdsOf(settings);
     const modelName = modelNameOf(settings);
@@ -80,7 +80,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         uploadTimeoutSeconds: settings.uploadTimeoutSeconds,
         deleteTimeoutSeconds,
       },
-      { parent: this },
+      { parent: this, protect },
     );
     const endpointClaim = new Claim(
       `${name}-claim`,
@@ -113,6 +113,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
       {
         parent: this,
         deleteBeforeReplace: true,
+        protect,
         ...(adoption === null ? {} : { import: endpointName, ignoreChanges: [...LEFT_AS_MADE] }),
       },
     );
@@ -145,7 +146,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         undeployTimeoutSeconds,
         deleteTimeoutSeconds,
       },
-      { parent: this },
+      { parent: this, protect },
     );
     this.model = pulumi.interpolate`${model.modelName}@${deployment.versionId}`;
     this.endpoint = endpoint.id;

@@ -13,6 +13,8 @@ export interface ModelBucketArgs {
   readonly kmsKey: string | null;
   /** Whether destroy deletes objects that this stack did not put there. Keep it off where others store things too. */
   readonly forceDestroy: boolean;
+  /** Whether its deletion is refused. */
+  readonly protect: boolean;
 }
 
 /** The private bucket that holds the stack's model archives. Stored bytes are billed. */
@@ -46,7 +48,7 @@ export class ModelBucket extends pulumi.ComponentResource {
         ...(args.kmsKey === null ? {} : { encryption: { defaultKmsKeyName: args.kmsKey } }),
       },
       // Its name is chosen, so the old one must be gone before a new one of that name is made.
-      { parent: this, deleteBeforeReplace: true },
+      { parent: this, deleteBeforeReplace: true, protect: args.protect },
     );
     this.bucketName = bucket.name;
     this.registerOutputs({ bucketName: this.bucketName });

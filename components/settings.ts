@@ -39,6 +39,8 @@ export interface Settings {
   readonly bucketName: string;
   readonly kmsKey: string | null;
   readonly forceDestroy: boolean;
+  /** Whether destroy and replacement of what serves are refused. */
+  readonly protect: boolean;
   /** How a new deployment takes over from the old one. */
   readonly rollout: RolloutKind;
   /** Percents that a canary gets, step by step. */
@@ -111,6 +113,7 @@ export function readSettings(): Settings {
     bucketName,
     kmsKey: config.get("kmsKey") || null,
     forceDestroy: config.requireBoolean("forceDestroy"),
+    protect: config.requireBoolean("protect"),
     rollout: config.require("rollout") as RolloutKind,
     canarySteps: config.requireObject<number[]>("canarySteps"),
     canaryBakeSeconds: config.requireNumber("canaryBakeSeconds"),

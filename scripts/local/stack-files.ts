@@ -40,6 +40,9 @@ export async function writeLocalTwin(environment: string): Promise<string[]> {
   set("gcp:project", "local-project", "the local Vertex AI");
   set("vertex-diffusion:emulator", "true", "the local Vertex AI");
   set("vertex-diffusion:dedicatedEndpoint", "false", "only Google serves its host name");
+  if (document.hasIn(["config", "vertex-diffusion:protect"])) {
+    set("vertex-diffusion:protect", "false", "local:down takes it away again");
+  }
   if (document.hasIn(["config", "vertex-diffusion:pin"])) {
     document.deleteIn(["config", "vertex-diffusion:pin"]);
     differences.push("pin: none (it names a version that only the original has)");

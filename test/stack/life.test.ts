@@ -5,6 +5,8 @@ import { COMMANDS, countCalls, documentedCalls } from "../support/api-calls.ts";
 import type { CallCounts } from "../support/api-calls.ts";
 import { deployedModels, isEmpty, mutatingCalls } from "../support/cloud-questions.ts";
 
+const KEY = "projects/p/locations/us-east1/keyRings/r/cryptoKeys/k";
+
 /** One stack from its first `up` to its `destroy`; each step starts where the one before it ended. */
 describe("the life of a stack", () => {
   let stack: StackProject;
@@ -113,23 +115,6 @@ describe("the life of a stack", () => {
     expect((await stack.cloud()).endpoints).toEqual(before.endpoints);
   }, 240_000);
 
-  it("deploys again what was undeployed by hand", async () => {
-    const cloud = await stack.cloud();
-    const [deployed] = deployedModels(cloud);
-    const endpoint = cloud.endpoints[0]?.name ?? "";
-    await fetch(`${stack.emulator.address.rest}/v1/${endpoint}:undeployModel`, {
-      method: "POST",
-      body: JSON.stringify({ deployedModelId: deployed?.id }),
-    });
-    expect(deployedModels(await stack.cloud())).toEqual([]);
-
-    await stack.up();
-
-    expect(deployedModels(await stack.cloud())).toEqual([
-      expect.objectContaining({ modelVersionId: "2" }),
-    ]);
-  }, 180_000);
-
   it("moves to another region in order: undeployed and deleted there, then made and deployed here", async () => {
     await control(stack.emulator.address, "DELETE", "requests");
     await stack.set({}, "us-east1");
@@ -154,10 +139,7 @@ describe("the life of a stack", () => {
 
   it("replaces the endpoint in order: undeploy, delete, create, deploy", async () => {
     await control(stack.emulator.address, "DELETE", "requests");
-    await stack.set(
-      { kmsKey: "projects/p/locations/us-east1/keyRings/r/cryptoKeys/k" },
-      "us-east1",
-    );
+    await stack.set({ kmsKey: KEY }, "us-east1");
 
     await stack.up();
 
@@ -169,6 +151,28 @@ describe("the life of a stack", () => {
       "EndpointService.DeployModel",
     ]);
     expect(deployedModels(await stack.cloud())).toHaveLength(1);
+  }, 240_000);
+
+  it("refuses to be destroyed or replaced while it is protected, says what to do, and changes nothing", async () => {
+    await stack.set({ protect: "true" }, "us-east1");
+    await stack.up();
+    const before = await stack.cloud();
+    await control(stack.emulator.address, "DELETE", "requests");
+
+    const destroyed = await stack.run(["destroy", "--yes", "--skip-preview"]);
+    await stack.set({}, "us-central1");
+    const moved = await stack.tryUp();
+
+    expect(destroyed.code).not.toBe(0);
+    expect(destroyed.output).toContain("cannot be deleted");
+    expect(destroyed.output).toContain("because it is protected");
+    expect(moved.code).not.toBe(0);
+    expect(moved.output).toContain("currently marked for protection");
+    expect(await mutatingCalls(stack.emulator.address)).toEqual([]);
+    expect(await stack.cloud()).toEqual(before);
+
+    await stack.set({ protect: null }, "us-east1");
+    await stack.up();
   }, 240_000);
 
   it("leaves nothing after destroy, and deletes in order", async () => {

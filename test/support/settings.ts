@@ -25,6 +25,7 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     bucketName: "my-project-diffusion-dev",
     kmsKey: null,
     forceDestroy: false,
+    protect: false,
     rollout: "surge",
     canarySteps: [10, 50, 100],
     canaryBakeSeconds: 300,

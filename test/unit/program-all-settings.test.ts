@@ -49,6 +49,7 @@ describe("the program with every setting set", () => {
       "vertex-diffusion:bucketName": "my-bucket",
       "vertex-diffusion:kmsKey": KEY,
       "vertex-diffusion:forceDestroy": "true",
+      "vertex-diffusion:protect": "true",
       "vertex-diffusion:rollout": "canary",
       "vertex-diffusion:canarySteps": "[5,100]",
       "vertex-diffusion:canaryBakeSeconds": "60",

@@ -248,6 +248,7 @@ describe("readSettings", () => {
       "vertex-diffusion:kmsKey":
         "projects/my-project/locations/europe-west4/keyRings/r/cryptoKeys/k",
       "vertex-diffusion:forceDestroy": "true",
+      "vertex-diffusion:protect": "true",
       "vertex-diffusion:rollout": "canary",
       "vertex-diffusion:canarySteps": "[5,100]",
       "vertex-diffusion:canaryBakeSeconds": "60",
@@ -287,6 +288,7 @@ describe("readSettings", () => {
       bucketName: "my-bucket",
       kmsKey: "projects/my-project/locations/europe-west4/keyRings/r/cryptoKeys/k",
       forceDestroy: true,
+      protect: true,
       rollout: "canary",
       canarySteps: [5, 100],
       canaryBakeSeconds: 60,
