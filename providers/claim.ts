@@ -4,6 +4,7 @@ import { deleteBucketOf, makeWayForBucket } from "./bucket.ts";
 import { compare } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
 import { deleteEndpointOf, makeWayForEndpoint } from "./endpoint.ts";
+import { migrateClaim } from "./migrations.ts";
 import { deleteModelOf } from "./model.ts";
 import { undeployAll } from "./undeploy.ts";
 import { deleteArchives } from "./upload.ts";
@@ -80,10 +81,10 @@ export const effects: EffectTable<ClaimFields> = {
   deleteTimeoutSeconds: "record",
 };
 
-export function diff(_id: string, recorded: ClaimInputs, wanted: ClaimInputs): Changes {
+export function diff(_id: string, older: ClaimInputs, wanted: ClaimInputs): Changes {
   const changes = compare(
     { ...effects, recorded: "none" },
-    recorded as Partial<ClaimFields>,
+    migrateClaim(older) as Partial<ClaimFields>,
     wanted as unknown as ClaimFields,
   );
   const isUnrecorded = "recorded" in wanted && wanted.recorded === false;
@@ -97,7 +98,7 @@ export async function create(inputs: ClaimInputs) {
 
 /** A claim is nothing in the cloud: it is as it was recorded. */
 export async function read(id: string, recorded: ClaimInputs) {
-  return { id, props: recorded };
+  return { id, props: migrateClaim(recorded) };
 }
 
 export async function update(_id: string, _recorded: ClaimInputs, inputs: ClaimInputs) {
@@ -111,7 +112,8 @@ async function makeWay(inputs: ClaimInputs): Promise<void> {
   if (inputs.kind === "endpoint" && !inputs.recorded) await makeWayForEndpoint(inputs);
 }
 
-export async function remove(_id: string, recorded: ClaimInputs): Promise<void> {
+export async function remove(_id: string, older: ClaimInputs): Promise<void> {
+  const recorded = migrateClaim(older);
   switch (recorded.kind) {
     case "bucket":
       return deleteBucketOf(recorded);

@@ -10,6 +10,7 @@ import { endpointIsOurs, observeEndpoint, servesSpec } from "./deployed.ts";
 import type { AutoscalingMetric, DeployedModel, ObservedEndpoint } from "./deployed.ts";
 import { say } from "./engine.ts";
 import { ReconcileError, UnfinishedError, explain } from "./errors.ts";
+import { migrateDeployment } from "./migrations.ts";
 import { locationOf, sameResource } from "./names.ts";
 import { deployerOf } from "./ownership.ts";
 import { SCHEMA, asPartialFailure, plain, stillPending } from "./results.ts";
@@ -129,17 +130,17 @@ export const effects: EffectTable<ModelDeploymentInputs> = {
 
 export function diff(
   _id: string,
-  recorded: ModelDeploymentOutputs,
+  older: ModelDeploymentOutputs,
   wanted: ModelDeploymentInputs,
 ): Changes {
+  const recorded = migrateDeployment(older);
   const changes = compare(effects, recorded, wanted);
   if (changes.replaces.length === 0) {
     const refused = refusalOf(wanted, recorded);
     const notice = refused === null ? rolloutNotice(recorded, wanted) : refusedNotice(refused);
     say(wanted.progressUrn, notice);
   }
-  // A state of before `tidied` was written has none: nothing is known to be left over.
-  const unfinished = Boolean(recorded.pending ?? recorded.drift) || recorded.tidied === false;
+  const unfinished = Boolean(recorded.pending ?? recorded.drift) || !recorded.tidied;
   return { ...changes, changes: changes.changes || unfinished };
 }
 
@@ -152,14 +153,15 @@ export async function update(
   recorded: ModelDeploymentOutputs,
   inputs: ModelDeploymentInputs,
 ) {
-  return { outs: await reconcile(inputs, recorded) };
+  return { outs: await reconcile(inputs, migrateDeployment(recorded)) };
 }
 
 /** Observes what the endpoint serves; never waits. An endpoint that is gone or not ours has no deployment. */
 export async function read(
   id: string,
-  recorded: ModelDeploymentOutputs,
+  older: ModelDeploymentOutputs,
 ): Promise<ReadResult<ModelDeploymentOutputs>> {
+  const recorded = migrateDeployment(older);
   try {
     const connection = requireConnection(recorded.emulator);
     const client = await endpointClient(connection, locationOf(recorded.endpoint));
@@ -184,7 +186,7 @@ export async function read(
 }
 
 export async function remove(_id: string, recorded: ModelDeploymentOutputs): Promise<void> {
-  await undeployAll(recorded);
+  await undeployAll(migrateDeployment(recorded));
 }
 
 async function reconcile(
@@ -295,7 +297,7 @@ function held(
   endpoint: ObservedEndpoint,
   recorded: ModelDeploymentOutputs,
 ): DeployedModel | undefined {
-  const canary = recorded.canary ?? null;
+  const { canary } = recorded;
   if (canary === null) return undefined;
   const isThere = (id: string) => endpoint.ours.find((model) => model.id === id);
   if (isThere(canary.candidate.deployedModelId) === undefined) return undefined;
@@ -341,7 +343,7 @@ function describeLeft(
 ): string[] {
   if (servedId === "") return [];
   if (stable === undefined) {
-    return untidied(versions, servedId, recorded, recorded.heldVersions ?? []);
+    return untidied(versions, servedId, recorded, recorded.heldVersions);
   }
   const version = versionWithAlias(versions, stable.versionAlias);
   return version?.versionId ? aliasDrift(versions, version.versionId) : [];

@@ -16,8 +16,8 @@ import type { DeploymentTarget } from "./undeploy.ts";
 
 /** What identifies a stack's endpoint, and how long its deletion may take. */
 export interface EndpointTarget extends DeploymentTarget {
-  /** Longest wait for the deletion, in seconds; a state of before the setting has none. */
-  readonly deleteTimeoutSeconds?: number;
+  /** Longest wait for the deletion, in seconds. */
+  readonly deleteTimeoutSeconds: number;
 }
 
 /**
@@ -45,7 +45,7 @@ export async function deleteEndpointOf(target: EndpointTarget): Promise<void> {
  * was left by a killed run, or is still being made by one, and is deleted. Throws ReconcileError, naming the owner, when the
  * id is not this stack's.
  */
-export async function makeWayForEndpoint(target: Required<EndpointTarget>): Promise<void> {
+export async function makeWayForEndpoint(target: EndpointTarget): Promise<void> {
   const wait = settling(target, declaredLimit(target, "deleteTimeoutSeconds"));
   try {
     await retrying(async () => {

@@ -8,6 +8,7 @@ import { requireConnection } from "./connection.ts";
 import { say } from "./engine.ts";
 import { Code, codeOf, explain, nullIfNotFound } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
+import { migrateModel } from "./migrations.ts";
 import { ensureDescription, namesOf, observedDescription } from "./model-description.ts";
 import { locationOf } from "./names.ts";
 import { accept, waitFor, waitForEnd, waitForRunning } from "./operations.ts";
@@ -80,11 +81,8 @@ export const effects: EffectTable<VertexModelInputs> = {
   progressUrn: "none",
 };
 
-export function diff(
-  _id: string,
-  recorded: VertexModelOutputs,
-  wanted: VertexModelInputs,
-): Changes {
+export function diff(_id: string, older: VertexModelOutputs, wanted: VertexModelInputs): Changes {
+  const recorded = migrateModel(older);
   const rows = wanted.adopted
     ? ({ ...effects, displayName: "none", description: "none" } as const)
     : effects;
@@ -97,7 +95,7 @@ export async function create(inputs: VertexModelInputs) {
 }
 
 export async function update(_id: string, recorded: VertexModelOutputs, inputs: VertexModelInputs) {
-  return { outs: await reconcile(inputs, recorded) };
+  return { outs: await reconcile(inputs, migrateModel(recorded)) };
 }
 
 /**
@@ -106,8 +104,9 @@ export async function update(_id: string, recorded: VertexModelOutputs, inputs: 
  */
 export async function read(
   id: string,
-  recorded: VertexModelOutputs,
+  older: VertexModelOutputs,
 ): Promise<ReadResult<VertexModelOutputs>> {
+  const recorded = migrateModel(older);
   const client = await modelClient(requireConnection(recorded.emulator), recorded.location);
   try {
     const { modelName, modelId, versionAlias } = recorded;
@@ -134,12 +133,14 @@ async function findModel(client: ModelServiceClient, name: string): Promise<IMod
 }
 
 export async function remove(_id: string, recorded: VertexModelOutputs): Promise<void> {
-  await deleteModelOf(recorded);
+  await deleteModelOf(migrateModel(recorded));
 }
 
 /** What identifies a stack's model: enough to sweep it when the engine never recorded it. */
-export type ModelTarget = Pick<VertexModelInputs, "emulator" | "stackUid" | "modelName"> &
-  Partial<Pick<VertexModelInputs, "deleteTimeoutSeconds">>;
+export type ModelTarget = Pick<
+  VertexModelInputs,
+  "emulator" | "stackUid" | "modelName" | "deleteTimeoutSeconds"
+>;
 
 /** Deletes the model with all its versions when it bears this stack's mark. Gone already is success. */
 export async function deleteModelOf(target: ModelTarget): Promise<void> {

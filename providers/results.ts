@@ -1,8 +1,8 @@
 import { ReconcileError, UnfinishedError } from "./errors.ts";
 import type { PendingOperation } from "./errors.ts";
 
-/** Shape number of the outputs that the reconcilers write. Older shapes are migrated when they are read. */
-export const SCHEMA = 1;
+/** Shape number of the outputs that the reconcilers write; what an older one lacks is filled in (migrations.ts). */
+export const SCHEMA = 2;
 
 /** What every slow resource adds to its inputs. */
 export interface Reconciled {

@@ -1,4 +1,7 @@
-/** The settings that bound a wait, in seconds, with what Pulumi.yaml gives them where a stack file is silent. */
+/**
+ * The settings that bound a wait, in seconds, with what Pulumi.yaml gives them where a stack file is silent, and
+ * migrations.ts where a state is.
+ */
 export const TIME_LIMITS = {
   uploadTimeoutSeconds: 3600,
   deployTimeoutSeconds: 3600,
@@ -27,10 +30,10 @@ export function declaredLimit<Setting extends TimeLimitSetting>(
   return { setting, seconds: inputs[setting], isRecorded: false };
 }
 
-/** The limit as the state has it; a state of before the setting was written has none and gets the default. */
+/** The limit as the state has it. */
 export function recordedLimit<Setting extends TimeLimitSetting>(
-  recorded: { readonly [Key in Setting]?: number },
+  recorded: { readonly [Key in Setting]: number },
   setting: Setting,
 ): TimeLimit {
-  return { setting, seconds: recorded[setting] ?? TIME_LIMITS[setting], isRecorded: true };
+  return { setting, seconds: recorded[setting], isRecorded: true };
 }

@@ -13,8 +13,8 @@ export interface DeploymentTarget {
   readonly emulator: boolean;
   readonly stackUid: string;
   readonly endpoint: string;
-  /** Longest wait for one undeployment, in seconds; a state of before the setting has none. */
-  readonly undeployTimeoutSeconds?: number;
+  /** Longest wait for one undeployment, in seconds. */
+  readonly undeployTimeoutSeconds: number;
 }
 
 /** Operations that change what an endpoint serves; only one runs at a time. */

@@ -9,6 +9,7 @@ import { storageClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { say, showProgress } from "./engine.ts";
 import { ReconcileError, explain, isNotFound, nullIfNotFound } from "./errors.ts";
+import { migrateArchive } from "./migrations.ts";
 import { deleteAsSeen, sendObject } from "./objects.ts";
 import type { Sending } from "./objects.ts";
 import { OBJECT_DIGEST_KEY, OBJECT_STACK_KEY, STACK_LABEL, ownerOf } from "./ownership.ts";
@@ -54,9 +55,10 @@ export const ARCHIVES_PREFIX = "archives/";
 
 export function diff(
   _id: string,
-  recorded: ArchiveUploadOutputs,
+  older: ArchiveUploadOutputs,
   wanted: ArchiveUploadInputs,
 ): Changes {
+  const recorded = migrateArchive(older);
   const changes = compare(effects, recorded, wanted);
   return { ...changes, changes: changes.changes || Boolean(recorded.drift) };
 }
@@ -80,8 +82,9 @@ export async function update(
  */
 export async function read(
   id: string,
-  recorded: ArchiveUploadOutputs,
+  older: ArchiveUploadOutputs,
 ): Promise<ReadResult<ArchiveUploadOutputs>> {
+  const recorded = migrateArchive(older);
   try {
     const storage = await storageOf(recorded);
     const file = await retrying(() => findObject(storage, recorded));

@@ -42,7 +42,7 @@ describe("Adoption of what the tutorial's code made", () => {
     expect(outs).toEqual({
       ...scene.inputs(),
       deployedModelId: scene.made.deployedModelId,
-      schema: 1,
+      schema: 2,
       pending: null,
       drift: null,
     });

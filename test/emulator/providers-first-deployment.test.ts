@@ -33,7 +33,7 @@ const UNKNOWN_OUTPUTS: ModelDeploymentOutputs = {
   ...WANTED,
   deployedModelId: "",
   versionId: "",
-  schema: 1,
+  schema: 2,
   pending: null,
   drift: null,
   tidied: true,

@@ -78,7 +78,7 @@ describe("VertexModel on the local Vertex AI", () => {
       ...FIRST,
       modelName: MODEL,
       versionId: "1",
-      schema: 1,
+      schema: 2,
       pending: null,
       drift: null,
     });
@@ -289,7 +289,7 @@ describe("an upload that outlives its deadline", () => {
       ...impatient,
       modelName: MODEL,
       versionId: "",
-      schema: 1,
+      schema: 2,
       pending: { operation, kind: "uploadModel", startedAt: expect.any(String) },
       drift: null,
     });

@@ -63,7 +63,7 @@ const THEIRS = { stackUid: OTHER_UID };
 const OURS = `stack ${STACK_UID} of vertex-diffusion`;
 
 const CLAIM = { emulator: true, stackUid: OTHER_UID, project: "local-project" } as const;
-const OUTPUTS = { schema: 1, pending: null, drift: null };
+const OUTPUTS = { schema: 2, pending: null, drift: null };
 
 const DEPLOYED = {
   ...deploymentInputs(THEIRS),

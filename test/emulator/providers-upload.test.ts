@@ -69,7 +69,7 @@ describe("ArchiveUpload on the local Cloud Storage", () => {
       ...inputs,
       sizeBytes: Number(metadata.size),
       crc32c: metadata.crc32c,
-      schema: 1,
+      schema: 2,
       pending: null,
       drift: null,
     });

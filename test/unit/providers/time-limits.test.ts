@@ -4,7 +4,7 @@ import { TIME_LIMITS, declaredLimit, recordedLimit } from "../../../providers/ti
 import { projectDefaults } from "../../support/project-config.ts";
 
 describe("a time limit", () => {
-  it("has the default that Pulumi.yaml gives it, so that old states and silent stack files wait as long", () => {
+  it("has the default that Pulumi.yaml gives it, so that old states wait as long as silent stack files", () => {
     const declared = Object.entries(projectDefaults())
       .filter(([key]) => key.endsWith("TimeoutSeconds"))
       .map(([key, value]) => [key.replace("vertex-diffusion:", ""), Number(value)]);
@@ -12,13 +12,12 @@ describe("a time limit", () => {
     expect(Object.fromEntries(declared)).toEqual(TIME_LIMITS);
   });
 
-  it("of something that is deleted comes from the state, and from the default where the state has none", () => {
+  it("of something that is deleted comes from the state", () => {
     expect(recordedLimit({ undeployTimeoutSeconds: 7 }, "undeployTimeoutSeconds")).toEqual({
       setting: "undeployTimeoutSeconds",
       seconds: 7,
       isRecorded: true,
     });
-    expect(recordedLimit({}, "undeployTimeoutSeconds").seconds).toBe(1800);
   });
 
   it("of something that is made comes from the program", () => {
