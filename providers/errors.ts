@@ -147,9 +147,14 @@ export function detailOf(error: unknown): string {
   return typeof words === "string" ? withoutSecrets(words) : "an unknown error";
 }
 
+/** How the gRPC client says it, with notes to its own programmers. */
+const NO_CONNECTION =
+  /^No connection established\. Last error: (?:Error: )?(.*?)\.? Resolution note:.*$/s;
+
 function withoutSecrets(words: string): string {
   if (/<html|<!doctype/i.test(words)) return "the server answered with a web page";
   return words
+    .replace(NO_CONNECTION, "there is no connection ($1)")
     .replace(/(https?:\/\/[^\s/?#"'<>]+)[^\s"'<>]*/g, "$1")
     .replace(/upload_id[=:]\S*/g, "upload_id")
     .replace(/Bearer\s+\S+|ya29\.\S+/gi, "a token");

@@ -162,6 +162,14 @@ describe("detailOf", () => {
       error: new Error("<!DOCTYPE html><html>Service error</html>"),
       detail: "the server answered with a web page",
     },
+    {
+      case: "of a connection that never was, why",
+      error: grpcError(
+        14,
+        "No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:39573. Resolution note:",
+      ),
+      detail: "there is no connection (connect ECONNREFUSED 127.0.0.1:39573)",
+    },
     { case: "an object that says nothing", error: { code: 3 }, detail: "an unknown error" },
   ])("takes $case", ({ error, detail }) => {
     expect(detailOf(error)).toBe(detail);
