@@ -80,11 +80,11 @@ const READS = [
 /** One thing that goes wrong. */
 export const disturbance: fc.Arbitrary<Disturbance> = fc.oneof(
   {
-    weight: 6,
+    weight: 9,
     arbitrary: fc.record({
       kind: fc.constant("kill"),
       at,
-      moment: fc.constantFrom("never", "later", "after", "running"),
+      moment: fc.constantFrom("never", "later", "after", "running", "running"),
       release: fc.constantFrom("now", "next"),
     }),
   },

@@ -27,11 +27,12 @@ export async function checkPrograms(options: ProgramOptions): Promise<void> {
   const property = fc.asyncProperty(
     // Otherwise many of few programs would be short.
     fc.noBias(fc.array(steps, { maxLength: MOST_STEPS, size: "max" })),
-    async (program) => {
+    fc.boolean(),
+    async (program, upAtEnd) => {
       session ??= await ProgramSession.start();
       const running = session;
       try {
-        await runProgram(running, program);
+        await runProgram(running, program, upAtEnd);
       } catch (error) {
         // Nothing of a failed program may reach the next.
         session = undefined;
@@ -52,21 +53,25 @@ export async function checkPrograms(options: ProgramOptions): Promise<void> {
   }
 }
 
-async function runProgram(session: ProgramSession, program: readonly Step[]): Promise<void> {
+async function runProgram(
+  session: ProgramSession,
+  program: readonly Step[],
+  upAtEnd: boolean,
+): Promise<void> {
   const running = await Program.begin(session);
   for (const step of program) await running.take(step);
-  await running.end();
+  await running.end(upAtEnd);
 }
 
-function describeFailure(details: fc.RunDetails<[Step[]]>): string {
-  const [program] = details.counterexample ?? [[]];
+function describeFailure(details: fc.RunDetails<[Step[], boolean]>): string {
+  const [program, upAtEnd] = details.counterexample ?? [[], false];
   const { seed, counterexamplePath: path, numRuns, numShrinks, errorInstance } = details;
   const words = program.map((step, index) => `${index + 1}. ${wordsOf(step)}`);
   const why = errorInstance instanceof Error ? errorInstance.message : String(errorInstance);
   return [
     `Program ${numRuns} fails (seed ${seed}, path "${path ?? ""}"), shrunk ${numShrinks} times. Run it again with`,
     `VERTEX_DIFFUSION_PROPERTY_SEED=${seed} VERTEX_DIFFUSION_PROPERTY_PATH=${path ?? ""}`,
-    "The program, then up and destroy:",
+    `The program, then ${upAtEnd ? "up and destroy" : "destroy"}:`,
     indent(words),
     why,
   ].join("\n");

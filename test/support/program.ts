@@ -62,11 +62,21 @@ export class Program {
   }
 
   /** Whatever has happened: once what is in the way is gone, an up makes what is declared, and a destroy leaves nothing. */
-  async end(): Promise<void> {
-    await this.#gate.settle();
-    await takeOwnThingsAway(this.#session, this.#wanted.stackUid);
-    await this.take({ kind: "up", change: {}, ...UNDISTURBED });
+  async end(upFirst: boolean): Promise<void> {
+    if (upFirst) {
+      await this.#gate.settle();
+      await takeOwnThingsAway(this.#session, this.#wanted.stackUid);
+      await this.take({ kind: "up", change: {}, ...UNDISTURBED });
+    } else if (await this.#isAnythingInTheWay()) {
+      await this.#gate.settle();
+      await takeOwnThingsAway(this.#session, this.#wanted.stackUid);
+    }
     await this.take({ kind: "destroy", ...UNDISTURBED });
+  }
+
+  async #isAnythingInTheWay(): Promise<boolean> {
+    const cloud = await this.#session.look();
+    return [...foreignDeployed(cloud), ...foreignObjects(cloud, this.#wanted.stackUid)].length > 0;
   }
 
   get #wanted(): Wanted {
@@ -208,7 +218,7 @@ function findRepeated(calls: readonly string[]): string[] {
 /** What a person reads says what could not be done, and nothing of how it is programmed. */
 function expectClear(message: string): void {
   const isClear =
-    /^(Could not |The |"sha-)/.test(message) && !/undefined|\bat .*:\d+/.test(message);
+    /^(Could not |The |"sha-)/.test(message) && !/\n|undefined|\[object|Error:/.test(message);
   if (!isClear) throw new Error(`The error says nothing to a person: ${message}`);
 }
 
