@@ -1,13 +1,17 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, readdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { crc32 } from "node:zlib";
 
-import { ZipArchive } from "archiver";
+import { deflateSync } from "fflate";
 
 import { showProgress } from "./engine.ts";
 import { ReconcileError, detailOf } from "./errors.ts";
+import { EntryMismatchError, MarArchive } from "./mar-archive.ts";
+import { isProcessAlive } from "./process-alive.ts";
+import { DEFLATED, STORED } from "./zip-records.ts";
 
 /** One file of model.mar. */
 export interface ArchiveEntry {
@@ -19,6 +23,8 @@ export interface ArchiveEntry {
   readonly size: number;
   /** SHA-256 of the content, hex. */
   readonly sha256: string;
+  /** CRC-32 of the content, where the file was read whole for its SHA-256. */
+  readonly crc32?: number;
 }
 
 /** All that model.mar is made of. The digest is a function of the entries and the manifest alone. */
@@ -35,14 +41,17 @@ export interface ArchivePlan {
 /** Where archives are built, relative to the project's folder. */
 const BUILD_FOLDER = ".local/archives";
 
-/** ZIP's first day: the same time in every archive. */
-const ENTRY_DATE = new Date(Date.UTC(1980, 0, 1));
+/** Files up to this size are read whole; longer ones pass through in pieces. */
+const WHOLE_LIMIT_BYTES = 16 * 1024 * 1024;
 
-/**
- * Files up to this size are stored with their size and checksum ahead of them. TorchServe reads archives as a stream and
- * refuses a stored entry whose size comes after it, so longer files are wrapped in deflate's uncompressed blocks.
- */
-const STORED_LIMIT_BYTES = 16 * 1024 * 1024;
+/** Bytes of one read and one write. */
+const PIECE_BYTES = 1024 * 1024;
+
+/** Weights and wheels: deflate takes half a minute a GiB and gains next to nothing. */
+const STORED_NAMES = /\.(safetensors|whl)$/;
+
+/** Headers and directory take less for each entry. */
+const RECORDS_BYTES = 1024;
 
 /** Reads the plan that the program wrote during `up`. */
 export async function readPlan(planPath: string): Promise<ArchivePlan> {
@@ -55,11 +64,21 @@ export async function readPlan(planPath: string): Promise<ArchivePlan> {
   }
 }
 
-/** Builds model.mar from the plan and returns its path. A file that is not what the plan says stops it; no half archive stays. */
-export async function buildArchive(plan: ArchivePlan, urn: string): Promise<string> {
+/**
+ * Builds model.mar from the plan and returns its path. The same plan gives the same bytes, wherever and whenever. A file that
+ * is not what the plan says stops it; no half archive stays.
+ */
+export async function buildArchive(
+  plan: ArchivePlan,
+  urn: string,
+  freeBytes: (folder: string) => Promise<number> = freeBytesIn,
+): Promise<string> {
   await mkdir(BUILD_FOLDER, { recursive: true });
+  await sweepUnfinished();
   const target = join(BUILD_FOLDER, `${plan.digest}.mar`);
   if (await isFile(target)) return target;
+  const needed = plan.entries.reduce((sum, { size }) => sum + size + RECORDS_BYTES, RECORDS_BYTES);
+  requireSpace(needed, await freeBytes(BUILD_FOLDER));
   const unfinished = `${target}.${process.pid}.part`;
   try {
     await writeArchive(plan, unfinished, urn);
@@ -67,6 +86,28 @@ export async function buildArchive(plan: ArchivePlan, urn: string): Promise<stri
     return target;
   } finally {
     await rm(unfinished, { force: true });
+  }
+}
+
+/** Bytes that this user may still write where the folder lies. */
+async function freeBytesIn(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+function requireSpace(needed: number, free: number): void {
+  if (needed <= free) return;
+  throw new ReconcileError(
+    `Could not build the model archive: it takes ${megabytes(needed)} MB in "${BUILD_FOLDER}", and ${megabytes(free)} MB are free there. Make room and run "up" again.`,
+  );
+}
+
+/** Removes what a build left that was killed. */
+async function sweepUnfinished(): Promise<void> {
+  for (const name of await readdir(BUILD_FOLDER)) {
+    const pid = /\.(\d+)\.part$/.exec(name)?.[1];
+    if (pid === undefined || isProcessAlive(Number(pid))) continue;
+    await rm(join(BUILD_FOLDER, name), { force: true });
   }
 }
 
@@ -78,50 +119,76 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 async function writeArchive(plan: ArchivePlan, target: string, urn: string): Promise<void> {
-  const archive = new ZipArchive({ zlib: { level: 0 } });
-  const written = pipeline(archive, createWriteStream(target));
+  const archive = new MarArchive();
+  const written = pipeline(archive, createWriteStream(target, { highWaterMark: PIECE_BYTES }));
   // A failed entry rejects below; without this the pipeline's own rejection would be unhandled.
   written.catch(() => undefined);
   const total = plan.entries.reduce((sum, entry) => sum + entry.size, 0);
   let packed = 0;
   try {
-    await append(archive, Buffer.from(plan.manifest), "MAR-INF/MANIFEST.json", true);
+    await addBytes(archive, "MAR-INF/MANIFEST.json", Buffer.from(plan.manifest));
     for (const entry of plan.entries) {
       showProgress(urn, `packing ${megabytes(packed)} of ${megabytes(total)} MB: ${entry.path}`);
-      await appendFile(archive, entry);
+      await Promise.race([addFile(archive, entry), written]);
       packed += entry.size;
     }
     await archive.finalize();
     await written;
   } catch (error) {
     archive.abort();
-    throw error;
+    throw explainWrite(error);
   }
+}
+
+/** A disk that filled up while it was written to; anything else as it is. */
+function explainWrite(error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException).code !== "ENOSPC") return error;
+  return new ReconcileError(
+    `Could not build the model archive: the disk of "${BUILD_FOLDER}" is full. Make room and run "up" again.`,
+  );
 }
 
 function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
-async function appendFile(archive: ZipArchive, entry: ArchiveEntry): Promise<void> {
-  if (entry.size <= STORED_LIMIT_BYTES) {
+async function addFile(archive: MarArchive, entry: ArchiveEntry): Promise<void> {
+  if (entry.size <= WHOLE_LIMIT_BYTES) {
     const content = await readFile(entry.source).catch((error: unknown) => {
       throw changed(entry, detailOf(error));
     });
     const sha256 = createHash("sha256").update(content).digest("hex");
     if (sha256 !== entry.sha256) throw changed(entry, "its content differs");
-    await append(archive, content, entry.path, true);
+    await addBytes(archive, entry.path, content);
     return;
   }
-  const hash = createHash("sha256");
-  const content = createReadStream(entry.source);
-  content.on("data", (chunk) => hash.update(chunk));
+  const { path, size } = entry;
+  const checksum = entry.crc32 ?? (await crc32Of(entry));
+  const content = createReadStream(entry.source, { highWaterMark: PIECE_BYTES });
   let unreadable: unknown;
   content.once("error", (error) => (unreadable = error));
-  await append(archive, content, entry.path, false).catch((error: unknown) => {
-    throw error === unreadable ? changed(entry, detailOf(error)) : error;
+  const stored = { name: path, method: STORED, crc32: checksum, size, packedSize: size } as const;
+  await archive.add(stored, content).catch((error: unknown) => {
+    content.destroy();
+    if (error === unreadable) throw changed(entry, detailOf(error));
+    throw error instanceof EntryMismatchError ? changed(entry, "its content differs") : error;
   });
+}
+
+/** Checks a long file against its SHA-256 and answers its CRC-32. */
+async function crc32Of(entry: ArchiveEntry): Promise<number> {
+  const hash = createHash("sha256");
+  let checksum = 0;
+  try {
+    for await (const piece of createReadStream(entry.source, { highWaterMark: PIECE_BYTES })) {
+      hash.update(piece as Buffer);
+      checksum = crc32(piece as Buffer, checksum);
+    }
+  } catch (error) {
+    throw changed(entry, detailOf(error));
+  }
   if (hash.digest("hex") !== entry.sha256) throw changed(entry, "its content differs");
+  return checksum;
 }
 
 function changed(entry: ArchiveEntry, why: string): ReconcileError {
@@ -130,20 +197,13 @@ function changed(entry: ArchiveEntry, why: string): ReconcileError {
   );
 }
 
-function append(
-  archive: ZipArchive,
-  content: Buffer | NodeJS.ReadableStream,
-  name: string,
-  store: boolean,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    archive.once("error", reject);
-    if (!Buffer.isBuffer(content)) content.once("error", reject);
-    archive.once("entry", () => {
-      archive.off("error", reject);
-      resolve();
-    });
-    const data = { name, date: ENTRY_DATE, mode: 0o644, store };
-    archive.append(content as Buffer, data);
-  });
+async function addBytes(archive: MarArchive, name: string, content: Buffer): Promise<void> {
+  const entry = { name, crc32: crc32(content), size: content.length };
+  const deflated = STORED_NAMES.test(basename(name))
+    ? content
+    : Buffer.from(deflateSync(content, { level: 9 }));
+  const isShorter = deflated.length < content.length;
+  const packed = isShorter ? deflated : content;
+  const method = isShorter ? DEFLATED : STORED;
+  await archive.add({ ...entry, method, packedSize: packed.length }, packed);
 }

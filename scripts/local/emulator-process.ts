@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findRunningEmulator } from "../toolchain/emulator-address.ts";
 import { localPaths } from "../toolchain/environment.ts";
 import type { EmulatorAddress } from "../toolchain/environment.ts";
-import { isProcessAlive } from "../toolchain/lock.ts";
+import { isProcessAlive } from "../../providers/process-alive.ts";
 import { PROJECT_ROOT } from "../toolchain/project.ts";
 import type { Report } from "../toolchain/report.ts";
 import { UserError } from "../toolchain/user-error.ts";

@@ -2,6 +2,8 @@ import { readFile, readdir, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
+import { isProcessAlive } from "../../providers/process-alive.ts";
+
 /** What the CLI writes into a lock of a backend that lies in a folder. */
 interface Lock {
   readonly pid: number;
@@ -74,11 +76,7 @@ async function readLock(path: string): Promise<Lock | undefined> {
 
 /** Whether that process lives and is a Pulumi CLI; where that can't be told, every process counts as one. */
 async function runsPulumi(pid: number): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+  if (!isProcessAlive(pid)) return false;
   const name = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "pulumi");
   return name.trim() === "pulumi";
 }

@@ -3,6 +3,8 @@ import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/pro
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { isProcessAlive } from "../../providers/process-alive.ts";
+
 /** Who holds a lock, as written in the lock file. */
 export interface LockHolder {
   readonly pid: number;
@@ -139,16 +141,6 @@ function parseHolder(text: string): LockHolder | undefined {
       : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** Whether a process of this machine runs. One that is another user's counts as running. */
-export function isProcessAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return isCode(error, "EPERM");
   }
 }
 

@@ -1,5 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -10,7 +12,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { crc32 } from "node:zlib";
 
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
@@ -38,6 +41,7 @@ describe("buildArchive", () => {
   /** Writes the files and plans an archive of them. */
   function plan(files: Readonly<Record<string, string | Buffer>>): ArchivePlan {
     const entries = Object.entries(files).map(([source, content]) => {
+      mkdirSync(dirname(source), { recursive: true });
       writeFileSync(source, content);
       const sha256 = createHash("sha256").update(content).digest("hex");
       return { path: source, source, size: Buffer.byteLength(content), sha256 };
@@ -50,32 +54,52 @@ describe("buildArchive", () => {
   }
 
   it("makes the same bytes of the same plan, whenever and from wherever it is built", async () => {
-    const wanted = plan({ "handler.py": "x = 1\n", "model.bin": Buffer.alloc(LONG_BYTES, 7) });
+    const wanted = plan({
+      "handler.py": "x = 1\n".repeat(20),
+      "model.safetensors": Buffer.alloc(LONG_BYTES, 7),
+    });
     const first = sha256Of(await buildArchive(wanted, ""));
 
     rmSync(".local", { recursive: true });
     utimesSync("handler.py", new Date(0), new Date(0));
+    chmodSync("handler.py", 0o600);
     const second = sha256Of(await buildArchive(wanted, ""));
 
     expect(second).toBe(first);
   });
 
-  it("stores short files with their size ahead, which TorchServe's stream reader needs", async () => {
-    const path = await buildArchive(plan({ "handler.py": "x = 1\n" }), "");
+  it("makes these bytes, on every machine", async () => {
+    const wanted = plan({
+      "handler.py": "x = 1\n".repeat(20),
+      "model.safetensors": Buffer.alloc(LONG_BYTES, 7),
+      "weights/größe.json": "{}",
+    });
 
-    const entry = localHeaderOf(readFileSync(path), "handler.py");
+    const path = await buildArchive(wanted, "");
 
-    expect(entry).toEqual({ method: 0, sizeFollows: false, size: 6 });
+    expect(sha256Of(path)).toBe("ab703d7c2687e0cacfe40c57cd4d710564d5155839d58659252f45049cefc7d5");
   });
 
-  it("wraps long files in deflate's uncompressed blocks", async () => {
-    const content = Buffer.alloc(LONG_BYTES, 7);
+  it.each([
+    { name: "handler.py", content: "x = 1\n".repeat(20), method: 8, why: "text is deflated" },
+    { name: "a.py", content: "x", method: 0, why: "what deflate makes longer is stored" },
+    { name: "model.safetensors", content: "0".repeat(99), method: 0, why: "weights are stored" },
+    { name: "a-1-py3-none-any.whl", content: "0".repeat(99), method: 0, why: "wheels are stored" },
+    { name: "empty.py", content: "", method: 0, why: "nothing is stored" },
+    {
+      name: "long.json",
+      content: Buffer.alloc(LONG_BYTES, 7),
+      method: 0,
+      why: "what is too long to be read whole is stored",
+    },
+  ])("has the sizes of $name ahead of it: $why", async ({ name, content, method }) => {
+    const path = await buildArchive(plan({ [name]: content }), "");
 
-    const path = await buildArchive(plan({ "model.bin": content }), "");
-
-    const { method } = localHeaderOf(readFileSync(path), "model.bin");
-    expect(method).toBe(8);
-    expect(readFileSync(path).length).toBeGreaterThan(content.length);
+    expect(localHeaderOf(readFileSync(path), name)).toMatchObject({
+      method,
+      sizeFollows: false,
+      size: content.length,
+    });
   });
 
   it("builds an archive that lies there already only once", async () => {
@@ -111,18 +135,61 @@ describe("buildArchive", () => {
   );
 
   it.each([
-    { case: "changed", change: () => writeFileSync("model.bin", Buffer.alloc(LONG_BYTES, 8)) },
-    { case: "gone", change: () => rmSync("model.bin") },
+    {
+      case: "changed",
+      change: () => writeFileSync("model.safetensors", Buffer.alloc(LONG_BYTES, 8)),
+    },
+    { case: "gone", change: () => rmSync("model.safetensors") },
   ])("stops at a long file that is $case and names it", async ({ change }) => {
-    const wanted = plan({ "model.bin": Buffer.alloc(LONG_BYTES, 7) });
+    const wanted = plan({ "model.safetensors": Buffer.alloc(LONG_BYTES, 7) });
     change();
 
     const built = buildArchive(wanted, "");
 
     await expect(built).rejects.toThrow(
-      `Could not build the model archive: "model.bin" is not the file that this run started with (`,
+      `Could not build the model archive: "model.safetensors" is not the file that this run started with (`,
     );
     expect(readdirSync(".local/archives")).toEqual([]);
+  });
+
+  it("takes a long file by the checksum that was read with its SHA-256, and stops where it is another", async () => {
+    const wanted = plan({ "model.safetensors": Buffer.alloc(LONG_BYTES, 7) });
+    const [entry] = wanted.entries;
+    const known = (crc32: number): ArchivePlan => ({ ...wanted, entries: [{ ...entry!, crc32 }] });
+
+    const built = buildArchive(known(crc32(Buffer.alloc(LONG_BYTES, 8))), "");
+
+    await expect(built).rejects.toThrow(
+      `"model.safetensors" is not the file that this run started with (its content differs)`,
+    );
+    expect(readdirSync(".local/archives")).toEqual([]);
+    const path = await buildArchive(known(crc32(Buffer.alloc(LONG_BYTES, 7))), "");
+    expect(localHeaderOf(readFileSync(path), "model.safetensors").size).toBe(LONG_BYTES);
+  });
+
+  it("says what it takes before it writes, where the disk has less", async () => {
+    const wanted = plan({ "model.safetensors": Buffer.alloc(LONG_BYTES, 7) });
+
+    const built = buildArchive(wanted, "", async () => 16_000_000);
+
+    await expect(built).rejects.toThrow(
+      `Could not build the model archive: it takes 17.8 MB in ".local/archives", and 16.0 MB are free there. Make room and run "up" again.`,
+    );
+    expect(readdirSync(".local/archives")).toEqual([]);
+  });
+
+  it("removes what a killed build left, and nothing that another one is writing", async () => {
+    const dead = spawnSync(process.execPath, ["--version"]).pid;
+    mkdirSync(".local/archives", { recursive: true });
+    writeFileSync(`.local/archives/d0.mar.${dead}.part`, "half");
+    writeFileSync(`.local/archives/d0.mar.${process.ppid}.part`, "half");
+
+    await buildArchive(plan({ "handler.py": "x = 1\n" }), "");
+
+    expect(readdirSync(".local/archives").sort()).toEqual([
+      `d0.mar.${process.ppid}.part`,
+      "d1.mar",
+    ]);
   });
 
   it("names a plan that is missing and how it comes to be", async () => {
