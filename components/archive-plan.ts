@@ -1,27 +1,22 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import type { ArchiveEntry, ArchivePlan } from "@vertex-diffusion/providers/archive";
 
-/** Folders that make up an archive, relative to the project's folder. */
+import { FileHashes } from "./file-hashes.ts";
+import { ArchiveSourceError, hashFile, listFolder } from "./source-folder.ts";
+import { lockedWeights } from "./weights-lock.ts";
+
+/** What makes up an archive, relative to the project's folder. */
 export interface ArchiveSources {
-  /** Holds handler.py and the modules it imports. */
+  /** Folder with handler.py and the modules it imports. */
   readonly handler: string;
-  /** A diffusers pipeline folder: model_index.json and its components. */
+  /** A diffusers pipeline folder, as weights.lock.json has it. */
   readonly weights: string;
 }
 
-/** A folder that can't be packed: which setting names it, and why. */
-export class ArchiveSourceError extends Error {
-  readonly setting: "handler" | "weights";
-
-  constructor(setting: "handler" | "weights", message: string) {
-    super(message);
-    this.name = "ArchiveSourceError";
-    this.setting = setting;
-  }
-}
+/** Hashes of long files, relative to the project's folder. */
+export const FILE_HASHES = ".local/file-hashes.json";
 
 /** Entry module of every handler folder (TorchServe's `handler` in the manifest). */
 const ENTRY_MODULE = "handler.py";
@@ -42,77 +37,58 @@ const MANIFEST = `${JSON.stringify(
 )}\n`;
 
 /**
- * Lists and hashes what model.mar is made of. Reads only. The digest depends on paths inside the archive and on content,
- * not on where the folders lie, their times or their modes.
+ * Lists what model.mar is made of: the handler's files as they are, the weights as they are locked. Writes nothing but the
+ * hashes of long files. The digest depends on paths inside the archive and on content, not on where the folders lie, their
+ * times or their modes. Throws ArchiveSourceError for what can't be packed.
  */
 export function planArchive(root: string, sources: ArchiveSources): ArchivePlan {
-  const handler = listFiles(root, sources.handler, "handler", "");
-  if (!handler.some((entry) => entry.path === ENTRY_MODULE)) {
+  const hashes = new FileHashes(join(root, FILE_HASHES));
+  const entries = [
+    ...handlerEntries(root, sources.handler, hashes),
+    ...weightsEntries(root, sources.weights, hashes),
+  ].sort((a, b) => (a.path < b.path ? -1 : 1));
+  hashes.save();
+  refuseSameNames(entries);
+  return { schema: 1, digest: digestOf(entries), manifest: MANIFEST, entries };
+}
+
+function handlerEntries(root: string, folder: string, hashes: FileHashes): ArchiveEntry[] {
+  const found = listFolder({ setting: "handler", root, folder, leftOut: LEFT_OUT });
+  if (!found.some(({ path }) => path === ENTRY_MODULE)) {
     throw new ArchiveSourceError(
       "handler",
-      `the folder "${sources.handler}" has no ${ENTRY_MODULE}. Name the folder that holds it.`,
+      `the folder "${folder}" has no ${ENTRY_MODULE}. Name the folder that holds it.`,
     );
   }
-  const weights = listFiles(root, sources.weights, "weights", "weights/");
-  if (!weights.some((entry) => entry.path === "weights/model_index.json")) {
-    throw new ArchiveSourceError(
-      "weights",
-      `the folder "${sources.weights}" has no model_index.json, so it is no diffusers pipeline. Save one there with pipeline.save_pretrained("${sources.weights}").`,
-    );
+  return found.map((file) => ({ ...file, ...hashFile("handler", root, file, hashes) }));
+}
+
+function weightsEntries(root: string, weights: string, hashes: FileHashes): ArchiveEntry[] {
+  return lockedWeights(root, weights, hashes).map((file) => ({
+    ...file,
+    path: `weights/${file.path}`,
+    source: join(weights, file.path),
+  }));
+}
+
+/** Archives are unpacked on file systems that take two such names for one. */
+function refuseSameNames(entries: readonly ArchiveEntry[]): void {
+  const seen = new Map<string, ArchiveEntry>();
+  for (const entry of entries) {
+    const name = entry.path.normalize("NFC").toLowerCase();
+    const other = seen.get(name);
+    if (other !== undefined) {
+      throw new ArchiveSourceError(
+        entry.path.startsWith("weights/") ? "weights" : "handler",
+        `"${other.source}" and "${entry.source}" would be one file where case does not count. Rename one.`,
+      );
+    }
+    seen.set(name, entry);
   }
-  const entries = [...handler, ...weights].sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { schema: 1, digest: digestOf(entries), manifest: MANIFEST, entries };
 }
 
 function digestOf(entries: readonly ArchiveEntry[]): string {
   const hash = createHash("sha256").update(MANIFEST);
   for (const { path, size, sha256 } of entries) hash.update(JSON.stringify([path, size, sha256]));
   return hash.digest("hex");
-}
-
-function listFiles(
-  root: string,
-  folder: string,
-  setting: "handler" | "weights",
-  prefix: string,
-): ArchiveEntry[] {
-  const found: ArchiveEntry[] = [];
-  const walk = (path: string, inside: string) => {
-    for (const entry of readdirSync(join(root, path))) {
-      if (entry.startsWith(".") || (setting === "handler" && LEFT_OUT.has(entry))) continue;
-      const source = join(path, entry);
-      const stats = statSync(join(root, source));
-      if (stats.isDirectory()) walk(source, `${inside}${entry}/`);
-      else if (stats.isFile()) found.push(toEntry(root, source, `${inside}${entry}`, stats.size));
-    }
-  };
-  try {
-    if (!statSync(join(root, folder)).isDirectory()) throw new Error("it is a file");
-    walk(folder, prefix);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === "ENOENT" ? "it does not exist" : message;
-    throw new ArchiveSourceError(
-      setting,
-      `the folder "${folder}" can't be read: ${why}. Name a folder beside Pulumi.yaml.`,
-    );
-  }
-  if (found.length === 0) {
-    throw new ArchiveSourceError(setting, `the folder "${folder}" is empty.`);
-  }
-  return found;
-}
-
-function toEntry(root: string, source: string, path: string, size: number): ArchiveEntry {
-  const hash = createHash("sha256");
-  const buffer = Buffer.allocUnsafe(4 * 1024 * 1024);
-  const file = openSync(join(root, source), "r");
-  try {
-    for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer)) {
-      hash.update(buffer.subarray(0, read));
-    }
-  } finally {
-    closeSync(file);
-  }
-  return { path, source, size, sha256: hash.digest("hex") };
 }

@@ -66,7 +66,7 @@ export class FileHashes {
     const known = this.remembered.get(key);
     if (known !== undefined && isAsIn(known, before)) return toHash(known);
     const startedNs = BigInt(this.nowMs()) * 1_000_000n;
-    const hash = readAndHash(path);
+    const hash = readAndHash(path, Number(before.size));
     const latestNs = before.mtimeNs > before.ctimeNs ? before.mtimeNs : before.ctimeNs;
     if (hash.size >= REMEMBERED_FROM_BYTES && latestNs + RACY_NS < startedNs) {
       // Last in the map: the oldest are forgotten first.
@@ -121,9 +121,10 @@ function toHash({ size, sha256, crc32: checksum }: Remembered): FileHash {
   return { size, sha256, crc32: checksum };
 }
 
-function readAndHash(path: string): FileHash {
+function readAndHash(path: string, expectedSize: number): FileHash {
   const hash = createHash("sha256");
-  const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+  // One byte more, so that a file that has grown meanwhile is read to its end all the same.
+  const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, expectedSize + 1));
   let checksum = 0;
   let size = 0;
   const file = openSync(path, "r");

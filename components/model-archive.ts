@@ -5,19 +5,20 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { ArchivePlan } from "@vertex-diffusion/providers/archive";
 
-import { ArchiveSourceError, planArchive } from "./archive-plan.ts";
+import { planArchive } from "./archive-plan.ts";
 import { SettingsError } from "./settings.ts";
+import { ArchiveSourceError } from "./source-folder.ts";
 
 export interface ModelArchiveArgs {
   /** Folder with handler.py and its modules, relative to the project's folder. */
   readonly handler: string;
-  /** Diffusers pipeline folder, relative to the project's folder. */
+  /** Diffusers pipeline folder, relative to the project's folder, as weights.lock.json has it. */
   readonly weights: string;
 }
 
 /**
- * What model.mar is made of. Pure: a preview reads and hashes the folders and writes nothing; the archive itself is built
- * when the bucket lacks it.
+ * What model.mar is made of. A preview reads the handler and the lock, and the weights where they lie here; the archive
+ * itself is built when the bucket lacks it.
  */
 export class ModelArchive extends pulumi.ComponentResource {
   /** SHA-256 over paths and contents, hex. */

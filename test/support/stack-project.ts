@@ -23,6 +23,7 @@ import { silentReport } from "../../scripts/toolchain/report.ts";
 import { emulatorState, startTestEmulator } from "./emulator.ts";
 import type { TestEmulator } from "./emulator.ts";
 import { LIGHT_PYTHON, lightServer } from "./light-server.ts";
+import { writeLock } from "./pipeline-folder.ts";
 
 /** How a CLI run ended. */
 export interface CliResult {
@@ -295,6 +296,7 @@ async function copySources(root: string, handler: "light" | "real"): Promise<voi
   }
   if (handler === "real") {
     await cp(join(PROJECT_ROOT, "handler"), join(root, "handler"), { recursive: true });
+    await cp(join(PROJECT_ROOT, "weights.lock.json"), join(root, "weights.lock.json"));
     return;
   }
   await cp(join(PROJECT_ROOT, "test/fixtures/light-handler"), join(root, "handler"), {
@@ -302,6 +304,7 @@ async function copySources(root: string, handler: "light" | "real"): Promise<voi
   });
   await mkdir(join(root, "weights"));
   await writeFile(join(root, "weights/model_index.json"), "{}\n");
+  writeLock(root, "weights");
 }
 
 /** The scripts, what they use of the emulator's folder, and the address where `npm run emulator` writes it. */

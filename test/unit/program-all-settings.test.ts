@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import type * as Program from "../../index.ts";
 import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
 import type { RecordedProgram } from "../support/mocks.ts";
-import { makePipelineFolder } from "../support/pipeline-folder.ts";
+import { enterPipelineFolder } from "../support/pipeline-folder.ts";
 import type { PipelineFolder } from "../support/pipeline-folder.ts";
 import { projectDefaults } from "../support/project-config.ts";
 import { STACK_UID } from "../support/provider-inputs.ts";
@@ -26,7 +26,7 @@ describe("the program with every setting set", () => {
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
 
   beforeAll(async () => {
-    folder = makePipelineFolder();
+    folder = enterPipelineFolder();
     const config = {
       ...projectDefaults(),
       "gcp:project": "my-project",

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import type * as Program from "../../index.ts";
 import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
 import type { RecordedProgram } from "../support/mocks.ts";
-import { makePipelineFolder } from "../support/pipeline-folder.ts";
+import { enterPipelineFolder } from "../support/pipeline-folder.ts";
 import type { PipelineFolder } from "../support/pipeline-folder.ts";
 import { minimalConfig } from "../support/project-config.ts";
 import { STACK_UID } from "../support/provider-inputs.ts";
@@ -22,7 +22,7 @@ describe("the program with a minimal stack file", () => {
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
 
   beforeAll(async () => {
-    folder = makePipelineFolder();
+    folder = enterPipelineFolder();
     program = await recordProgram("dev", {
       ...minimalConfig(folder),
     });

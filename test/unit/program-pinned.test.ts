@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import type * as Program from "../../index.ts";
 import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
 import type { RecordedProgram } from "../support/mocks.ts";
-import { makePipelineFolder } from "../support/pipeline-folder.ts";
+import { enterPipelineFolder } from "../support/pipeline-folder.ts";
 import type { PipelineFolder } from "../support/pipeline-folder.ts";
 import { minimalConfig } from "../support/project-config.ts";
 
@@ -20,7 +20,7 @@ describe("the program with a pin", () => {
   const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
 
   beforeAll(async () => {
-    folder = makePipelineFolder();
+    folder = enterPipelineFolder();
     program = await recordProgram("dev", {
       ...minimalConfig(folder),
       "vertex-diffusion:rollout": "canary",

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 
 import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
 import type { RecordedProgram } from "../support/mocks.ts";
-import { makePipelineFolder } from "../support/pipeline-folder.ts";
+import { enterPipelineFolder } from "../support/pipeline-folder.ts";
 import { minimalConfig } from "../support/project-config.ts";
 
 const PROJECT = join(import.meta.dirname, "..", "..");
@@ -41,7 +41,7 @@ function evaluate(text: string, method: string): { methods: string[]; answer: un
 /** What Pulumi stores of each dynamic provider and runs in a process that has nothing of the program. */
 describe("the stored text of a dynamic provider", () => {
   let program: RecordedProgram;
-  const folder = makePipelineFolder();
+  const folder = enterPipelineFolder();
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
 
   beforeAll(async () => {

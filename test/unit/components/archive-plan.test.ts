@@ -11,8 +11,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
 
-import { ArchiveSourceError, planArchive } from "../../../components/archive-plan.ts";
+import { planArchive } from "../../../components/archive-plan.ts";
+import { ArchiveSourceError } from "../../../components/source-folder.ts";
+import { writeLock } from "../../support/pipeline-folder.ts";
 
 const SOURCES = { handler: "handler", weights: "weights" };
 
@@ -23,7 +26,8 @@ beforeEach(() => {
   write("handler/handler.py", "def handle(data, context): ...\n");
   write("handler/lib/rules.py", "LIMIT = 4\n");
   write("weights/model_index.json", "{}");
-  write("weights/unet/model.safetensors", "0123456789");
+  write("weights/unet/model.safetensors", tensors(10));
+  writeLock(root, "weights");
 });
 
 afterEach(() => {
@@ -33,6 +37,20 @@ afterEach(() => {
 function write(path: string, content: string): void {
   mkdirSync(dirname(join(root, path)), { recursive: true });
   writeFileSync(join(root, path), content);
+}
+
+/** A .safetensors file with one tensor of so many bytes. */
+function tensors(bytes: number, fill = "0"): string {
+  const header = JSON.stringify({ a: { dtype: "U8", shape: [bytes], data_offsets: [0, bytes] } });
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return length.toString("latin1") + header + fill.repeat(bytes);
+}
+
+/** The plan after `npm run lock`. */
+function planLocked(sources = SOURCES) {
+  writeLock(root, sources.weights);
+  return planArchive(root, sources);
 }
 
 function refusal(sources = SOURCES): ArchiveSourceError {
@@ -53,26 +71,30 @@ describe("planArchive", () => {
       {
         path: "handler.py",
         source: "handler/handler.py",
+        crc32: expect.any(Number),
         size: 31,
         sha256: "dccfccad0351ec0d581cc0e7eb696b1ab80a57a126e80707032640aa91b2eecb",
       },
       {
         path: "lib/rules.py",
         source: "handler/lib/rules.py",
+        crc32: expect.any(Number),
         size: 10,
         sha256: "24728f82663de2bf583080f02069f195ce4c8bf69930670fa9acacc314d205fd",
       },
       {
         path: "weights/model_index.json",
         source: "weights/model_index.json",
+        crc32: expect.any(Number),
         size: 2,
         sha256: "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
       },
       {
         path: "weights/unet/model.safetensors",
         source: "weights/unet/model.safetensors",
-        size: 10,
-        sha256: "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882",
+        crc32: expect.any(Number),
+        size: 73,
+        sha256: "afaa361d807e940d5b27256f0e841697c73fbdacefad75598d79ab2567f25e88",
       },
     ]);
   });
@@ -102,7 +124,7 @@ describe("planArchive", () => {
 
     cpSync(join(root, "handler"), join(root, "elsewhere/code"), { recursive: true });
     cpSync(join(root, "weights"), join(root, "elsewhere/sd-1.5"), { recursive: true });
-    const moved = planArchive(root, { handler: "elsewhere/code", weights: "elsewhere/sd-1.5" });
+    const moved = planLocked({ handler: "elsewhere/code", weights: "elsewhere/sd-1.5" });
 
     expect(moved.digest).toBe(before);
   });
@@ -112,7 +134,7 @@ describe("planArchive", () => {
     {
       case: "a weight of the same size",
       path: "weights/unet/model.safetensors",
-      content: "0123456780",
+      content: tensors(10, "1"),
     },
     { case: "an added module", path: "handler/lib/new.py", content: "" },
     { case: "an added weights file", path: "weights/vae/config.json", content: "{}" },
@@ -121,7 +143,7 @@ describe("planArchive", () => {
 
     write(path, content);
 
-    expect(planArchive(root, SOURCES).digest).not.toBe(before);
+    expect(planLocked().digest).not.toBe(before);
   });
 
   it("changes the digest when a file gets another path", () => {
@@ -142,6 +164,7 @@ describe("planArchive", () => {
     { path: "handler/README.md" },
     { path: "handler/.venv/bin/python" },
     { path: "weights/.gitattributes" },
+    { path: "weights/README.md" },
   ])("leaves out $path", ({ path }) => {
     const before = planArchive(root, SOURCES);
 
@@ -153,7 +176,7 @@ describe("planArchive", () => {
   it("packs a weights folder named tests: only handlers have tests", () => {
     write("weights/tests/config.json", "{}");
 
-    const paths = planArchive(root, SOURCES).entries.map((entry) => entry.path);
+    const paths = planLocked().entries.map((entry) => entry.path);
 
     expect(paths).toContain("weights/tests/config.json");
   });
@@ -208,14 +231,74 @@ describe("planArchive", () => {
     },
   );
 
-  it("refuses a weights folder without model_index.json and says how to make one", () => {
-    rmSync(join(root, "weights/model_index.json"));
+  it("refuses two paths that are one where case does not count", () => {
+    write("handler/Lib/Rules.py", "LIMIT = 5\n");
 
     const error = refusal();
 
-    expect(error.setting).toBe("weights");
+    expect(error.setting).toBe("handler");
     expect(error.message).toBe(
-      `the folder "weights" has no model_index.json, so it is no diffusers pipeline. Save one there with pipeline.save_pretrained("weights").`,
+      `"handler/Lib/Rules.py" and "handler/lib/rules.py" would be one file where case does not count. Rename one.`,
+    );
+  });
+
+  it("plans the same where the weights do not lie, from their lock alone", () => {
+    const whole = planArchive(root, SOURCES);
+
+    rmSync(join(root, "weights"), { recursive: true });
+
+    const locked = planArchive(root, SOURCES);
+    expect(locked.digest).toBe(whole.digest);
+    expect(locked.entries.map(({ path }) => path)).toEqual(whole.entries.map(({ path }) => path));
+  });
+});
+
+/** A tree of files, and an order in which they come to be. */
+const TREES = fc
+  .dictionary(
+    fc.stringMatching(/^[a-zäß][a-z0-9 _äß]{0,6}(\/[a-z][a-z0-9]{0,3}){0,2}\.py$/),
+    fc.string({ maxLength: 40 }),
+    { maxKeys: 6 },
+  )
+  .chain((files) => {
+    const paths = Object.keys(files);
+    return fc.record({
+      files: fc.constant(files),
+      order: fc.shuffledSubarray(paths, { minLength: paths.length }),
+    });
+  });
+
+describe("the digest of any handler", () => {
+  const digest = () => planArchive(root, SOURCES).digest;
+  const clear = () => rmSync(join(root, "handler"), { recursive: true });
+  const lay = (files: Readonly<Record<string, string>>, order = Object.keys(files)) => {
+    write("handler/handler.py", "def handle(data, context): ...\n");
+    for (const path of order) write(`handler/${path}`, files[path] ?? "");
+  };
+
+  it("is the same whatever the order, the times and the modes, and another for any other path or content", () => {
+    fc.assert(
+      fc.property(TREES, fc.nat(), ({ files, order }, pick) => {
+        clear();
+        lay(files);
+        const before = digest();
+        clear();
+        lay(files, order);
+        for (const path of order) {
+          utimesSync(join(root, "handler", path), pick % 1e6, pick % 1e6);
+          chmodSync(join(root, "handler", path), 0o600);
+        }
+        expect(digest()).toBe(before);
+        const chosen = order[pick % order.length];
+        if (chosen === undefined) return;
+        write(`handler/${chosen}`, `${files[chosen]}x`);
+        expect(digest()).not.toBe(before);
+        rmSync(join(root, "handler", chosen));
+        expect(digest()).not.toBe(before);
+        write(`handler/y${chosen}`, files[chosen] ?? "");
+        expect(digest()).not.toBe(before);
+      }),
+      { numRuns: 100 },
     );
   });
 });

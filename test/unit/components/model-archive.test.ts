@@ -1,6 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
 
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
@@ -9,26 +7,19 @@ import { planArchive } from "../../../components/archive-plan.ts";
 import { ModelArchive } from "../../../components/model-archive.ts";
 import { SettingsError } from "../../../components/settings.ts";
 import { recordProgram, valueOf } from "../../support/mocks.ts";
-import { makePipelineFolder } from "../../support/pipeline-folder.ts";
+import { enterPipelineFolder } from "../../support/pipeline-folder.ts";
 import type { PipelineFolder } from "../../support/pipeline-folder.ts";
-
-const PROJECT = process.cwd();
 
 /** In a folder of its own, because the plan is written below the current one. */
 describe("ModelArchive", () => {
-  let root: string;
   let sources: PipelineFolder;
 
   beforeEach(() => {
-    root = realpathSync(mkdtempSync(join(tmpdir(), "model-archive-")));
-    process.chdir(root);
-    sources = makePipelineFolder();
+    sources = enterPipelineFolder();
   });
 
   afterEach(() => {
-    process.chdir(PROJECT);
     sources.remove();
-    rmSync(root, { recursive: true });
   });
 
   it("writes nothing in preview", async () => {
@@ -38,7 +29,7 @@ describe("ModelArchive", () => {
     await valueOf(archive.urn);
 
     expect(archive.digest).toBe(sources.digest);
-    expect(existsSync(join(root, ".local"))).toBe(false);
+    expect(existsSync(".local")).toBe(false);
   });
 
   it("writes the plan that the upload reads during up", async () => {
@@ -48,8 +39,8 @@ describe("ModelArchive", () => {
     await valueOf(archive.urn);
 
     expect(archive.planPath).toBe(`.local/plans/${sources.digest}.json`);
-    expect(JSON.parse(readFileSync(join(root, archive.planPath), "utf8"))).toEqual(
-      planArchive(root, sources),
+    expect(JSON.parse(readFileSync(archive.planPath, "utf8"))).toEqual(
+      planArchive(process.cwd(), sources),
     );
   });
 

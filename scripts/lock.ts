@@ -1,0 +1,48 @@
+/** `npm run lock`: writes what an archive is made of beyond this project's own files, with hashes, so that preview knows it offline. */
+import { parseArgs } from "node:util";
+import type { LockResult } from "./lock/result.ts";
+import { lockWeights } from "./lock/weights.ts";
+import { PROJECT_ROOT } from "./toolchain/project.ts";
+import { terminalReport } from "./toolchain/report.ts";
+import { UserError, runMain } from "./toolchain/user-error.ts";
+import { checkNode } from "./toolchain/versions.ts";
+
+const HELP = `Usage: npm run lock -- [options]
+
+Writes weights.lock.json: path, size and SHA-256 of every file of the weights that the stack files name. A preview takes
+the archive's digest from it, so that it needs no weights, and refuses a folder that is not what the lock says. Weights
+that do not lie here keep what is locked of them. Commit the file.
+
+  --json   print [{lock, changed, summary}] as JSON
+  --help   print this
+`;
+
+async function main(args: readonly string[]): Promise<void> {
+  checkNode();
+  const { help, json } = readOptions(args);
+  if (help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const results = [await lockWeights({ root: PROJECT_ROOT }, terminalReport())];
+  process.stdout.write(
+    json ? `${JSON.stringify(results, null, 2)}\n` : results.map(formatResult).join(""),
+  );
+}
+
+function formatResult({ lock, changed, summary }: LockResult): string {
+  return `${lock}: ${summary}; ${changed ? "written, commit it" : "nothing changed"}\n`;
+}
+
+function readOptions(args: readonly string[]) {
+  const flag = { type: "boolean", default: false } as const;
+  try {
+    return parseArgs({ args: [...args], options: { help: { ...flag, short: "h" }, json: flag } })
+      .values;
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+    throw new UserError(`${why}. See "npm run lock -- --help".`);
+  }
+}
+
+await runMain(() => main(process.argv.slice(2)));
