@@ -1,22 +1,10 @@
 import { createHash } from "node:crypto";
 import { access, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
-import { basename, isAbsolute, join } from "node:path";
+import { basename, join } from "node:path";
 import { withLock } from "./lock.ts";
 import type { LockHolder } from "./lock.ts";
 
-/**
- * The folder for what is worth keeping between clones: `$XDG_CACHE_HOME/vertex-diffusion`, or
- * `~/.cache/vertex-diffusion` where that is unset or, as its specification asks, not absolute.
- */
-export function cacheFolder(
-  env: NodeJS.ProcessEnv = process.env,
-  home: string = homedir(),
-): string {
-  const base = env["XDG_CACHE_HOME"];
-  const root = base !== undefined && isAbsolute(base) ? base : join(home, ".cache");
-  return join(root, "vertex-diffusion");
-}
+export { cacheFolder } from "../../providers/cache-folder.ts";
 
 /** The name of one thing in the cache: `<what>-<12 hex of the hash of its parts>`. */
 export function cacheKey(what: string, parts: Readonly<Record<string, string>>): string {
