@@ -22,7 +22,9 @@ export const FILE_HASHES = ".local/file-hashes.json";
 const ENTRY_MODULE = "handler.py";
 
 /** What a handler folder holds beside its code: for its developers, or weights that are named by themselves. */
-const LEFT_OUT = new Set(["tests", "__pycache__", "demo-model", "pyproject.toml", "README.md"]);
+const LEFT_OUT = new Set([
+  ...["tests", "__pycache__", "demo-model", "pyproject.toml", "requirements.in", "README.md"],
+]);
 
 /** TorchServe reads model name, version and handler; a fixed date keeps the bytes the same. */
 const MANIFEST = `${JSON.stringify(

@@ -1,5 +1,7 @@
 /** `npm run lock`: writes what an archive is made of beyond this project's own files, with hashes, so that preview knows it offline. */
 import { parseArgs } from "node:util";
+import { ReconcileError } from "../providers/errors.ts";
+import { lockPackages } from "./lock/packages.ts";
 import type { LockResult } from "./lock/result.ts";
 import { lockWeights } from "./lock/weights.ts";
 import { PROJECT_ROOT } from "./toolchain/project.ts";
@@ -11,20 +13,35 @@ const HELP = `Usage: npm run lock -- [options]
 
 Writes weights.lock.json: path, size and SHA-256 of every file of the weights that the stack files name. A preview takes
 the archive's digest from it, so that it needs no weights, and refuses a folder that is not what the lock says. Weights
-that do not lie here keep what is locked of them. Commit the file.
+that do not lie here keep what is locked of them.
 
-  --json   print [{lock, changed, summary}] as JSON
-  --help   print this
+Writes handler/packages.lock from handler/requirements.in: the wheels that the archive carries beyond the image's torch
+and numpy, with their hashes, for Python 3.9, 3.10 and 3.11 on Linux x86_64, and proves by a resolve without a network
+that they are all that is needed. Versions that are locked already stay where they fit. Commit both files.
+
+  --upgrade        take the newest versions that fit
+  --handler DIR    another handler's folder (default: handler)
+  --json           print [{lock, changed, summary}] as JSON
+  --help           print this
+
+Environment:
+  UV_DEFAULT_INDEX, UV_INDEX_URL, PIP_INDEX_URL   package index to use instead of PyPI: the first that is set
 `;
 
 async function main(args: readonly string[]): Promise<void> {
   checkNode();
-  const { help, json } = readOptions(args);
+  const { help, json, upgrade, handler } = readOptions(args);
   if (help) {
     process.stdout.write(HELP);
     return;
   }
-  const results = [await lockWeights({ root: PROJECT_ROOT }, terminalReport())];
+  const report = terminalReport();
+  const results: readonly LockResult[] = [
+    await lockWeights({ root: PROJECT_ROOT }, report),
+    await lockPackages({ root: PROJECT_ROOT, handler, upgrade }, report).catch((error: unknown) => {
+      throw error instanceof ReconcileError ? new UserError(error.message) : error;
+    }),
+  ];
   process.stdout.write(
     json ? `${JSON.stringify(results, null, 2)}\n` : results.map(formatResult).join(""),
   );
@@ -37,8 +54,15 @@ function formatResult({ lock, changed, summary }: LockResult): string {
 function readOptions(args: readonly string[]) {
   const flag = { type: "boolean", default: false } as const;
   try {
-    return parseArgs({ args: [...args], options: { help: { ...flag, short: "h" }, json: flag } })
-      .values;
+    return parseArgs({
+      args: [...args],
+      options: {
+        help: { ...flag, short: "h" },
+        json: flag,
+        upgrade: flag,
+        handler: { type: "string", default: "handler" },
+      },
+    }).values;
   } catch (error) {
     const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
     throw new UserError(`${why}. See "npm run lock -- --help".`);

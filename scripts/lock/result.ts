@@ -3,6 +3,6 @@ export interface LockResult {
   /** Path of the lock, relative to the project's folder. */
   readonly lock: string;
   readonly changed: boolean;
-  /** "handler/demo-model: 14 files, 7.3 MB" */
+  /** What it holds: "21 packages in 31 wheels, 54.1 MB, for Python 3.9, 3.10, 3.11" */
   readonly summary: string;
 }

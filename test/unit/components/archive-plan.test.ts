@@ -162,6 +162,7 @@ describe("planArchive", () => {
     { path: "handler/demo-model/model_index.json" },
     { path: "handler/pyproject.toml" },
     { path: "handler/README.md" },
+    { path: "handler/lib/requirements.in" },
     { path: "handler/.venv/bin/python" },
     { path: "weights/.gitattributes" },
     { path: "weights/README.md" },
