@@ -7,7 +7,7 @@ import { invalid, StorageError } from "./errors.ts";
 import { toEtag } from "./generations.ts";
 import { isJsonObject, type JsonObject, stringAt } from "./json.ts";
 import type { ObjectRecord } from "./object-record.ts";
-import type { DataReader } from "./persistence.ts";
+import type { DataReader } from "./data-files.ts";
 
 /** Largest metadata document (JSON or XML) that is read into memory, bytes. */
 export const MAX_DOCUMENT_BYTES = 1024 * 1024;

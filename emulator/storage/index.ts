@@ -35,8 +35,8 @@ export interface ObjectStore {
   /** Live objects whose names begin with `prefix`, by name; throws ApiError NOT_FOUND for an unknown bucket. */
   listObjects(bucket: string, prefix: string): ObjectRecord[];
   /**
-   * Puts an object's content at `targetFile`, which must not exist, as a hard link where the file system can: the file
-   * must not be written to. Throws ApiError NOT_FOUND where there is no such object.
+   * Puts an object's content at `targetFile`, which must not exist: as a hard link where the file system can, so the file
+   * must not be written to; as a copy where the object was composed. Throws ApiError NOT_FOUND where there is no such object.
    */
   linkObjectTo(bucket: string, name: string, targetFile: string): Promise<void>;
   /**

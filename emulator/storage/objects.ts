@@ -14,7 +14,8 @@ import {
   toObjectMetadata,
   toWritableResource,
 } from "./object-record.ts";
-import type { DataReader, Persistence } from "./persistence.ts";
+import type { DataReader } from "./data-files.ts";
+import type { Persistence } from "./persistence.ts";
 import { checkEtag, checkPreconditions, type Preconditions } from "./preconditions.ts";
 import { checkRemovable } from "./retention.ts";
 

@@ -1,18 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { constants, type ReadStream } from "node:fs";
-import {
-  copyFile,
-  type FileHandle,
-  link,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  writeFile,
-} from "node:fs/promises";
+import { constants } from "node:fs";
+import { link, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+
+import { concatenateFiles, DataReader, DataWriter, linkOrCopy } from "./data-files.ts";
 
 /** The kinds of documents; one folder each. */
 export type DocumentKind = "buckets" | "objects" | "uploads";
@@ -20,15 +11,14 @@ export type DocumentKind = "buckets" | "objects" | "uploads";
 const KINDS: readonly DocumentKind[] = ["buckets", "objects", "uploads"];
 const DATA = "data";
 const ID = /^[0-9a-f]{32}$/;
-/** Read size of downloads, bytes: large enough that a gigabyte is not sixteen thousand reads. */
-const READ_CHUNK = 256 * 1024;
-/** Bytes that copying content moves at once. */
-const COPY_BLOCK = 1024 * 1024;
+/** Content of more pieces than this is copied into one file: a reader has all of its pieces open. */
+const MAX_PIECES = 64;
 
 /**
  * The only disk access of the storage emulator. Documents are JSON files that appear whole or not at all (temporary file,
- * then rename); data files hold content and are never changed once a document of an object names them. Every file is
- * named by an id of this class, never by what a client sent, so no name can leave the folder.
+ * then rename); data files hold content and are never changed once a document of an object names them. Composed content is
+ * a folder of links to that of its components, so that composing gigabytes moves none. Every file is named by an id of this
+ * class, never by what a client sent, so no name can leave the folder.
  */
 export class Persistence {
   readonly #folder: string;
@@ -95,60 +85,57 @@ export class Persistence {
 
   /** Opens data for reading. What is open can be read to its end, also when the object is deleted meanwhile. */
   async openData(id: string): Promise<DataReader> {
-    return new DataReader(await open(this.#path(DATA, id), "r"));
+    return DataReader.open(await this.#dataFiles(id));
   }
 
   /** Gives the same content a second id without copying bytes; data is immutable, so both may share them. */
   async linkData(from: string, to: string): Promise<void> {
-    await link(this.#path(DATA, from), this.#path(DATA, to));
+    const files = await this.#dataFiles(from);
+    const [only] = files;
+    if (only === this.#path(DATA, from)) await link(only, this.#path(DATA, to));
+    else await this.#linkPieces(files, to);
   }
 
-  /** Writes the content of `pieces`, one after the other, into a new data file; removes it when it throws. */
+  /** Makes the content of `pieces`, one after the other, new data; leaves nothing of it when it throws. */
   async concatenateData(pieces: readonly string[], id: string): Promise<void> {
     const [only] = pieces;
     if (only !== undefined && pieces.length === 1) return this.linkData(only, id);
-    const writer = await this.createData(id);
-    const buffer = new Uint8Array(COPY_BLOCK);
+    const files: string[] = [];
+    for (const piece of pieces) files.push(...(await this.#dataFiles(piece)));
     try {
-      for (const piece of pieces) {
-        const file = await open(this.#path(DATA, piece), "r");
-        try {
-          for (;;) {
-            const { bytesRead } = await file.read(buffer, 0, COPY_BLOCK);
-            if (bytesRead === 0) break;
-            await writer.write(buffer.subarray(0, bytesRead));
-          }
-        } finally {
-          await file.close();
-        }
-      }
+      if (files.length > MAX_PIECES) await concatenateFiles(files, this.#path(DATA, id));
+      else await this.#linkPieces(files, id);
     } catch (error) {
       await this.removeData(id);
       throw error;
-    } finally {
-      await writer.close();
     }
   }
 
-  /** Puts the content at `targetFile`, which must not exist: as a hard link, or a copy where the file system has none. */
+  /** Links a file into the folder of composed content as its `index`-th piece. */
+  async linkPiece(file: string, id: string, index: number): Promise<void> {
+    await link(file, join(this.#path(DATA, id), String(index).padStart(2, "0")));
+  }
+
+  /**
+   * Puts the content at `targetFile`, which must not exist: as a hard link, or a copy where the file system has none or the
+   * content is composed.
+   */
   async linkDataTo(id: string, targetFile: string): Promise<void> {
-    try {
-      await link(this.#path(DATA, id), targetFile);
-    } catch (error) {
-      const { code = "" } = error as NodeJS.ErrnoException;
-      if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "ENOSYS"].includes(code)) throw error;
-      await copyFile(this.#path(DATA, id), targetFile, constants.COPYFILE_EXCL);
-    }
+    const files = await this.#dataFiles(id);
+    const [only] = files;
+    if (only !== undefined && files.length === 1) await linkOrCopy(only, targetFile);
+    else await concatenateFiles(files, targetFile);
   }
 
   async removeData(id: string): Promise<void> {
-    await rm(this.#path(DATA, id), { force: true });
+    await rm(this.#path(DATA, id), { recursive: true, force: true });
   }
 
-  /** Removes every data file that no document names: what a crash left behind. */
+  /** Removes all data that no document names: what a crash left behind. */
   async removeDataExcept(kept: ReadonlySet<string>): Promise<void> {
     for (const file of await readdir(join(this.#folder, DATA))) {
-      if (!kept.has(file)) await rm(join(this.#folder, DATA, file), { force: true });
+      if (!kept.has(file))
+        await rm(join(this.#folder, DATA, file), { recursive: true, force: true });
     }
   }
 
@@ -166,58 +153,25 @@ export class Persistence {
     }
   }
 
-  #path(folder: string, id: string): string {
-    if (!ID.test(id)) throw new Error(`"${id}" is no id of the storage folder.`);
-    return join(this.#folder, folder, id);
-  }
-}
-
-/** Content being written, front to back. */
-export class DataWriter {
-  readonly #file: FileHandle;
-  #size: number;
-
-  constructor(file: FileHandle, size: number) {
-    this.#file = file;
-    this.#size = size;
-  }
-
-  /** Bytes written so far, those of earlier sessions included. */
-  get size(): number {
-    return this.#size;
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    let done = 0;
-    while (done < chunk.length) {
-      const { bytesWritten } = await this.#file.write(chunk, done, chunk.length - done, this.#size);
-      done += bytesWritten;
-      this.#size += bytesWritten;
+  /** The files that hold the content, in order: itself, or the pieces in the folder of composed content. */
+  async #dataFiles(id: string): Promise<string[]> {
+    const path = this.#path(DATA, id);
+    try {
+      const pieces = await readdir(path);
+      return pieces.sort().map((piece) => join(path, piece));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOTDIR") throw error;
+      return [path];
     }
   }
 
-  async close(): Promise<void> {
-    await this.#file.close();
-  }
-}
-
-/** Open content. Ends by reading it to the end or by `close`. */
-export class DataReader {
-  readonly #file: FileHandle;
-
-  constructor(file: FileHandle) {
-    this.#file = file;
+  async #linkPieces(files: readonly string[], id: string): Promise<void> {
+    await mkdir(this.#path(DATA, id));
+    for (const [index, file] of files.entries()) await this.linkPiece(file, id, index);
   }
 
-  /** The bytes from `start` up to but without `end`; closes the file when the stream ends. */
-  stream(start: number, end: number): ReadStream {
-    // `end` of a file stream is inclusive, so an empty range can't be said with it: read past the end instead.
-    return end > start
-      ? this.#file.createReadStream({ start, end: end - 1, highWaterMark: READ_CHUNK })
-      : this.#file.createReadStream({ start: end, highWaterMark: 1 });
-  }
-
-  async close(): Promise<void> {
-    await this.#file.close();
+  #path(folder: string, id: string): string {
+    if (!ID.test(id)) throw new Error(`"${id}" is no id of the storage folder.`);
+    return join(this.#folder, folder, id);
   }
 }

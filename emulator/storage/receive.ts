@@ -1,6 +1,7 @@
 import { type Hashing, LARGE_BLOCK_BYTES, type StreamHash } from "./hashing.ts";
 import { checkObjectSize } from "./object-record.ts";
-import type { DataWriter, Persistence } from "./persistence.ts";
+import type { DataWriter } from "./data-files.ts";
+import type { Persistence } from "./persistence.ts";
 
 /** A window of a stream that is kept: bytes before `from` and at or after `to` (both counted in the stream) are dropped. */
 export interface Window {

@@ -5,7 +5,8 @@ import type { Hashing, StreamHash } from "./hashing.ts";
 import { Locks } from "./locks.ts";
 import { checkObjectSize, type ObjectMetadata, type ObjectRecord } from "./object-record.ts";
 import type { Objects } from "./objects.ts";
-import type { DataWriter, Persistence } from "./persistence.ts";
+import type { DataWriter } from "./data-files.ts";
+import type { Persistence } from "./persistence.ts";
 import type { Preconditions } from "./preconditions.ts";
 import { receive, receiveNew } from "./receive.ts";
 

@@ -226,6 +226,24 @@ describe("@google-cloud/storage against the local Cloud Storage", () => {
     expect((await bucket.file("whole").download())[0].toString()).toBe("one two");
   });
 
+  it("composes files as they were seen, in the place of what was seen", async () => {
+    const parts = ["seen-1", "seen-2"].map((name) => bucket.file(name));
+    for (const part of parts) await part.save(`${part.name} `);
+    const combine = (ifGenerationMatch: number) =>
+      bucket.combine(parts, bucket.file("seen"), { ifGenerationMatch });
+
+    const [whole] = await combine(0);
+    const [{ componentCount, generation }] = await whole.getMetadata();
+    await expect(combine(0)).rejects.toMatchObject({ code: 412 });
+    await combine(Number(generation));
+    await bucket.file("seen-2").save("another");
+
+    expect(componentCount).toBe(2);
+    // The client asks for the generation that it knows, which is gone.
+    await expect(bucket.combine(parts, "seen-again")).rejects.toMatchObject({ code: 404 });
+    expect((await bucket.file("seen").download())[0].toString()).toBe("seen-1 seen-2 ");
+  });
+
   it("refuses to overwrite under ifGenerationMatch 0", async () => {
     const file = bucket.file("once", { preconditionOpts: { ifGenerationMatch: 0 } });
     await file.save("first");

@@ -137,6 +137,17 @@ const OPERATIONS: readonly Operation[] = [
     run: () => call("POST", at("a", "/compose"), { sourceObjects: [{ name: "a" }, { name: "b" }] }),
   },
   {
+    what: "a compose into a new object",
+    before: { a: "one,", b: "two," },
+    after: { a: "one,", b: "two,", whole: "one,two,one,one,two," },
+    waiting: 0,
+    prepare: nothing,
+    run: () =>
+      call("POST", at("whole", "/compose"), {
+        sourceObjects: ["a", "b", "a", "a", "b"].map((name) => ({ name })),
+      }),
+  },
+  {
     what: "a move over another object",
     before: { a: "old", source: "new" },
     after: { a: "new" },

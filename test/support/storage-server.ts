@@ -124,11 +124,12 @@ export async function startStorageProcess(dataDir: string): Promise<StorageProce
   const emulatorFile = (file: string): string =>
     JSON.stringify(new URL(`../../emulator/storage/${file}`, import.meta.url).href);
   const program = `
-    import { DataWriter, Persistence } from ${emulatorFile("persistence.ts")};
+    import { DataWriter } from ${emulatorFile("data-files.ts")};
+    import { Persistence } from ${emulatorFile("persistence.ts")};
     import { startStorageServer } from ${JSON.stringify(import.meta.url)};
     const steps = [
       [DataWriter.prototype, ["write"]],
-      [Persistence.prototype, ["writeDocument", "removeDocument", "createData", "linkData", "concatenateData", "removeData"]],
+      [Persistence.prototype, ["writeDocument", "removeDocument", "createData", "linkData", "concatenateData", "linkPiece", "removeData"]],
     ];
     let left = Infinity;
     for (const [prototype, names] of steps) {
