@@ -1,0 +1,153 @@
+import { randomFillSync } from "node:crypto";
+import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { lockWeights } from "../../lock/weights.ts";
+import type { Report } from "../../toolchain/report.ts";
+import { interleave, ratioOf, spreadOf } from "../measure.ts";
+import type { Contestant, Spread } from "../measure.ts";
+import { formatNumber, formatRatio, formatTable } from "../table.ts";
+import { runMeasured } from "./run-measured.ts";
+import type { ProcessFigures } from "./run-measured.ts";
+
+/** How fast one way of packing a folder is. */
+export interface PackRow {
+  readonly way: string;
+  /** Seconds of the whole process. */
+  readonly seconds: Spread;
+  /** Against a plain copy of the weights, round by round. */
+  readonly ratio: Spread;
+  /** The most that its process held, MiB. */
+  readonly peakMemoryMiB: number;
+}
+
+export interface PackFigures {
+  readonly sizeBytes: number;
+  readonly rows: readonly PackRow[];
+}
+
+export interface PackOptions {
+  readonly rounds: number;
+  /** Of the weights. */
+  readonly sizeBytes: number;
+  /** Command of torch-model-archiver; null where it can't be had. */
+  readonly torchModelArchiver: readonly string[] | null;
+  readonly signal: AbortSignal;
+}
+
+const COPY = "cp";
+const BLOCK_BYTES = 2 ** 20;
+const SETTLED_MS = 2_500;
+const PACK_ONE = fileURLToPath(new URL("pack-one.ts", import.meta.url));
+/** Where the product builds, and where it remembers hashes. */
+const BUILT = ".local/archives";
+const HASHES = ".local/file-hashes.json";
+
+/** Packs the same handler and random weights in several ways. Each run is a process of its own. */
+export async function measurePack(options: PackOptions, report: Report): Promise<PackFigures> {
+  const { rounds, sizeBytes, signal } = options;
+  const folder = await mkdtemp(join(tmpdir(), "bench-pack-"));
+  const step = report.step(`Packing ${Math.round(sizeBytes / BLOCK_BYTES)} MiB`);
+  try {
+    await writeSources(folder, sizeBytes);
+    // Files that were written within 2 s before they are hashed are hashed again next time.
+    await delay(SETTLED_MS);
+    await lockWeights({ root: folder }, { ...report, step: () => step });
+    const results = await interleave(contestants(folder, options), {
+      rounds,
+      signal,
+      onProgress: (detail) => step.update(detail),
+    });
+    const seconds = (name: string) => (results.get(name) ?? []).map((run) => run.seconds);
+    const rows = [...results].map(([way, runs]) => ({
+      way,
+      seconds: spreadOf(seconds(way)),
+      ratio: ratioOf(seconds(way), seconds(COPY)),
+      peakMemoryMiB: Math.max(...runs.map((run) => run.peakMemoryMiB)),
+    }));
+    step.done();
+    return { sizeBytes, rows };
+  } catch (error) {
+    step.fail("stopped");
+    throw error;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+export function formatPack({ sizeBytes, rows }: PackFigures): string {
+  const title = `Packing ${formatNumber(sizeBytes / 2 ** 30)} GiB of weights, against cp of them`;
+  return `${title}\n\n${formatTable(rows, [
+    { head: "way", align: "left", cell: ({ way }) => way },
+    { head: "seconds", cell: ({ seconds }) => formatNumber(seconds.median) },
+    { head: "of cp's time", cell: ({ ratio }) => formatRatio(ratio) },
+    { head: "peak MiB", cell: ({ peakMemoryMiB }) => formatNumber(peakMemoryMiB) },
+  ])}`;
+}
+
+function contestants(
+  folder: string,
+  { torchModelArchiver }: PackOptions,
+): Contestant<ProcessFigures>[] {
+  const packOne = (kind: "product" | "naive") => [process.execPath, PACK_ONE, kind];
+  const run = (name: string, command: readonly string[], removed: readonly string[]) => ({
+    name,
+    run: async () => {
+      for (const path of removed) await rm(join(folder, path), { recursive: true, force: true });
+      const figures = await runMeasured(command, folder);
+      for (const path of ["copy", BUILT, "theirs", "naive.mar"]) {
+        await rm(join(folder, path), { recursive: true, force: true });
+      }
+      return figures;
+    },
+  });
+  return [
+    run(COPY, ["cp", "weights/unet/model.safetensors", "copy"], []),
+    run("ours", packOne("product"), []),
+    run("ours, weights not yet hashed", packOne("product"), [HASHES]),
+    ...(torchModelArchiver === null
+      ? []
+      : [
+          run(
+            "torch-model-archiver",
+            [
+              ...["sh", "-c", 'mkdir theirs && exec "$@" --force', "sh", ...torchModelArchiver],
+              ...["--model-name", "model", "--version", "1.0", "--export-path", "theirs"],
+              ...["--handler", "handler/handler.py", "--extra-files", "weights"],
+            ],
+            [],
+          ),
+        ]),
+    run("archiver with its defaults", packOne("naive"), []),
+  ];
+}
+
+/** A project's folder with a handler and random weights: what can't be made shorter, as real ones. */
+async function writeSources(folder: string, sizeBytes: number): Promise<void> {
+  const write = async (path: string, content: string) => {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), content);
+  };
+  await write("Pulumi.yaml", "config:\n  weights:\n    default: weights\n");
+  await write("handler/handler.py", "def handle(data, context):\n    return data\n".repeat(100));
+  await write("weights/model_index.json", '{"unet": ["diffusers", "UNet2DConditionModel"]}');
+  await write("weights/unet/config.json", "{}");
+  const file = await open(join(folder, "weights/unet/model.safetensors"), "w");
+  try {
+    const header = JSON.stringify({
+      a: { dtype: "U8", shape: [sizeBytes], data_offsets: [0, sizeBytes] },
+    });
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    await file.write(Buffer.concat([length, Buffer.from(header)]));
+    const block = Buffer.allocUnsafe(BLOCK_BYTES);
+    for (let left = sizeBytes; left > 0; left -= BLOCK_BYTES) {
+      await file.write(randomFillSync(block), 0, Math.min(BLOCK_BYTES, left));
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
