@@ -12,14 +12,24 @@ from typing import Any
 # A server that starts asks no network for anything; the libraries read this as they are imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
 # At the front of the path no package of the image can hide the one beside this file.
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from vertex_diffusion.packages import PackagesError, use_packages
+
+logger = logging.getLogger("vertex_diffusion")
+
+# Before anything imports a package that the archive brings.
+try:
+    use_packages(HERE)
+except PackagesError as error:
+    logger.error("The model cannot be served. %s", error)
+    raise
 
 from vertex_diffusion.envelopes import open_envelopes, read_batch, write_answers
 from vertex_diffusion.pipeline import Pipeline, WeightsError, load_pipeline
 from vertex_diffusion.prediction import predict_instances
 from vertex_diffusion.request import RequestRules, steps_from_environment
-
-logger = logging.getLogger("vertex_diffusion")
 
 # TorchServe imports this file before it makes the envelope.
 open_envelopes()

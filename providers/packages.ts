@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { access, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
@@ -44,6 +44,24 @@ export type WheelId = Pick<LockedWheel, "name" | "wheel" | "sha256">;
 /** Downloads that run at once. */
 const AT_ONCE = 4;
 
+/** Where the user's cache has wheels, each by its SHA-256. */
+function wheelsFolder(): string {
+  return join(cacheFolder(), "wheels");
+}
+
+/** Those of some wheels that the user's cache lacks. Looks at no content. */
+export async function listMissingWheels<T extends WheelId>(wheels: readonly T[]): Promise<T[]> {
+  const isThere = await Promise.all(
+    wheels.map(({ sha256 }) =>
+      access(join(wheelsFolder(), sha256)).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return wheels.filter((_wheel, at) => !isThere[at]);
+}
+
 /**
  * Makes sure that the user's cache holds these wheels, and returns their paths in the same order. Only what is missing, or
  * is not what its hash says, is fetched.
@@ -54,9 +72,8 @@ export async function ensureWheels(
   wheels: readonly WheelId[],
   onProgress: (line: string) => void = () => undefined,
 ): Promise<string[]> {
-  const folder = join(cacheFolder(), "wheels");
-  await mkdir(folder, { recursive: true });
-  const paths = wheels.map(({ sha256 }) => join(folder, sha256));
+  await mkdir(wheelsFolder(), { recursive: true });
+  const paths = wheels.map(({ sha256 }) => join(wheelsFolder(), sha256));
   const queue = wheels.map((wheel, at) => ({ wheel, path: paths[at] ?? "" }));
   let done = 0;
   const work = async (): Promise<void> => {

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { CRASH_REPORT, beginCrashReport } from "./testing/crash-report.ts";
 import { LEVELS, LONG_LEVELS, NEEDS_TOOLCHAIN, runLevel } from "./testing/levels.ts";
 import type { Level, LevelResult } from "./testing/levels.ts";
+import { unpackHandlerPackages } from "./toolchain/handler-packages.ts";
 import { PROJECT_ROOT } from "./toolchain/project.ts";
 import { formatElapsed, terminalReport } from "./toolchain/report.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
@@ -36,8 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
   const results: LevelResult[] = [];
   for (const level of levels) {
     process.stderr.write(`\n== ${level} ==\n`);
-    const report = level === "crash" ? await beginCrashReport() : {};
-    results.push(await runLevel(level, { ...env, ...report }));
+    results.push(await runLevel(level, { ...env, ...(await environmentOf(level, env)) }));
   }
   const summary = `${sum(results, "passed")} passed, ${sum(results, "failed")} failed`;
   if (levels.includes("crash")) process.stdout.write(`\nThe kills one by one: ${CRASH_REPORT}\n`);
@@ -45,6 +45,16 @@ async function main(args: readonly string[]): Promise<number> {
   await mkdir(join(PROJECT_ROOT, ".local"), { recursive: true });
   await writeFile(join(PROJECT_ROOT, ".local/test-results.json"), JSON.stringify(results, null, 2));
   return sum(results, "failed") === 0 && sum(results, "passed") > 0 ? 0 : 1;
+}
+
+/** What one level needs beside the toolchain's environment. */
+async function environmentOf(level: Level, env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+  if (level === "crash") return beginCrashReport();
+  if (level !== "handler") return {};
+  // The model server's environment has no packages of the handler's: they come with the archive.
+  const python = env["VERTEX_DIFFUSION_PYTHON"] ?? "python3";
+  const packages = await unpackHandlerPackages(python, terminalReport());
+  return { VERTEX_DIFFUSION_PACKAGES: packages.archive, PYTHONPATH: packages.path };
 }
 
 /** Tests use what the toolchain found; the official gcp plugin when it is there, never a download. */

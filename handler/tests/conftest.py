@@ -42,6 +42,12 @@ def handler(weights: Path) -> DiffusionHandler:
     return handler
 
 
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """The wheels of packages.lock, laid out as in an archive: packages.lock and packages/."""
+    return Path(os.environ["VERTEX_DIFFUSION_PACKAGES"])
+
+
 def new_context(requests: int = 0, model_dir: Path | None = None) -> Any:
     """TorchServe's own context for a batch of this many requests."""
     context = Context("model", str(model_dir), {}, 1, None, "0.12.0")

