@@ -26,6 +26,7 @@ except PackagesError as error:
     logger.error("The model cannot be served. %s", error)
     raise
 
+from vertex_diffusion.artifact import ArtifactError, find_weights
 from vertex_diffusion.envelopes import open_envelopes, read_batch, write_answers
 from vertex_diffusion.pipeline import Pipeline, WeightsError, load_pipeline
 from vertex_diffusion.prediction import predict_instances
@@ -47,9 +48,9 @@ class DiffusionHandler:
         properties = context.system_properties
         try:
             default_steps = steps_from_environment()
-            weights = Path(properties["model_dir"]) / "weights"
+            weights = find_weights(Path(properties["model_dir"]))
             self.pipeline = load_pipeline(weights, properties.get("gpu_id"))
-        except (WeightsError, ValueError) as error:
+        except (ArtifactError, WeightsError, ValueError) as error:
             logger.error("The model cannot be served. %s", error)
             # TorchServe reports a RuntimeError as a failed load and lets anything else escape.
             raise RuntimeError(str(error)) from None

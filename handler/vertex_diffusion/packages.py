@@ -13,10 +13,10 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from vertex_diffusion.only_one import only_one
 
 LOCK = "packages.lock"
 WHEELS = "packages"
@@ -85,7 +85,7 @@ _REPACK = "Pack the archive again from its packages.lock."
 def _unpack_once(folder: Path, wheels: list[dict[str, Any]], target: Path) -> bool:
     """Unpack into `target` unless it is there; False when it was."""
     try:
-        with _only_one(folder / LOCK):
+        with only_one(folder / LOCK):
             if target.is_dir():
                 return False
             # Whoever held the lock before is gone: what has no name yet is never finished.
@@ -104,16 +104,6 @@ def _unpack_once(folder: Path, wheels: list[dict[str, Any]], target: Path) -> bo
         raise PackagesError(
             f'The archive\'s packages could not be unpacked in "{folder}": {reason}.'
         ) from None
-
-
-@contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Wait until no other process is here. The kernel lets go for one that is killed."""
-    import fcntl  # not on every system that a developer has
-
-    with path.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _unpack(path: Path, sha256: str, target: Path) -> None:
