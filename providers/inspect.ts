@@ -1,3 +1,4 @@
+import { ARCHIVES_PREFIX } from "./archive-names.ts";
 import { endpointClient, modelClient, storageClient } from "./clients.ts";
 import { requireConnection } from "./connection.ts";
 import { observeEndpoint } from "./deployed.ts";
@@ -6,7 +7,6 @@ import { locationOf } from "./names.ts";
 import { runningUnder } from "./operations.ts";
 import { OBJECT_STACK_KEY, isOurs, ownerOf } from "./ownership.ts";
 import { ENDPOINT_OPERATIONS } from "./undeploy.ts";
-import { ARCHIVES_PREFIX } from "./upload.ts";
 
 /** The names that a stack uses in the cloud. */
 export interface StackNames {

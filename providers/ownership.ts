@@ -1,3 +1,5 @@
+import type { File } from "@google-cloud/storage";
+
 import { ReconcileError } from "./errors.ts";
 
 /** Labels that mark a Model or an Endpoint as this project's and as one stack's. */
@@ -8,9 +10,10 @@ export const STACK_LABEL = "vertex-diffusion-stack";
 /** Label on an adopted endpoint: which of its deployed models this stack took over, and as which version. */
 export const ADOPTED_LABEL = "vertex-diffusion-adopted";
 
-/** Object metadata keys: which stack put it there and which archive it is. */
+/** Object metadata keys: which stack put it there, which archive it is, and the CRC32C that its bytes had then (base64). */
 export const OBJECT_STACK_KEY = "vertex-diffusion-stack";
 export const OBJECT_DIGEST_KEY = "vertex-diffusion-digest";
+export const OBJECT_CRC32C_KEY = "vertex-diffusion-crc32c";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -43,6 +46,11 @@ export function ownerOf(labels: Labels | null | undefined): string {
   const stack = labels?.[STACK_LABEL];
   if (stack !== undefined && stack !== "") return `stack ${stack} of vertex-diffusion`;
   return "nobody that vertex-diffusion knows (it bears no mark)";
+}
+
+/** Who put an object there, in words for an error. */
+export function ownerOfObject(file: File): string {
+  return ownerOf({ [STACK_LABEL]: String(file.metadata.metadata?.[OBJECT_STACK_KEY] ?? "") });
 }
 
 /** Refuses a thing that is not this stack's. `what` names it: `model "sd-dev"`. */

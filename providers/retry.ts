@@ -22,13 +22,18 @@ function isWorthAnotherTry(error: unknown): boolean {
 
 /**
  * Runs a cycle that observes first and changes only what is missing, again while the server is unreachable or confused.
- * Because it observes first, an answer that was lost after the work is found, not repeated.
+ * Because it observes first, an answer that was lost after the work is found, not repeated. A failed try that `hasAdvanced`
+ * does not count: what is long is not given up while it comes nearer to its end.
  */
-export async function retrying<T>(cycle: () => Promise<T>): Promise<T> {
+export async function retrying<T>(
+  cycle: () => Promise<T>,
+  hasAdvanced: () => boolean = () => false,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await cycle();
     } catch (error) {
+      if (hasAdvanced()) attempt = 1;
       if (attempt >= MAX_TRIES || cancelled.aborted || !isWorthAnotherTry(error)) throw error;
       const first = isRateLimit(error) ? FIRST_RATE_LIMIT_PAUSE : FIRST_PAUSE;
       await pause(patienceMs() * first * 2 ** (attempt - 1));

@@ -2,20 +2,29 @@ import { rm } from "node:fs/promises";
 
 import type { File, Storage } from "@google-cloud/storage";
 
+import { ARCHIVES_PREFIX, archiveName, partsPrefix } from "./archive-names.ts";
 import { buildArchive, readPlan } from "./archive.ts";
 import { compare, driftNotice, inputsOf } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
 import { storageClient } from "./clients.ts";
+import { deleteParts } from "./composite-upload.ts";
 import { requireConnection } from "./connection.ts";
 import { say, showProgress } from "./engine.ts";
 import { ReconcileError, explain, isNotFound, nullIfNotFound } from "./errors.ts";
 import { migrateArchive } from "./migrations.ts";
-import { deleteAsSeen, sendObject } from "./objects.ts";
-import type { Sending } from "./objects.ts";
-import { OBJECT_DIGEST_KEY, OBJECT_STACK_KEY, STACK_LABEL, ownerOf } from "./ownership.ts";
+import { deleteAsSeen } from "./objects.ts";
+import {
+  OBJECT_CRC32C_KEY,
+  OBJECT_DIGEST_KEY,
+  OBJECT_STACK_KEY,
+  ownerOfObject,
+} from "./ownership.ts";
 import { SCHEMA, plain } from "./results.ts";
 import type { ReadResult, Reconciled } from "./results.ts";
 import { retrying } from "./retry.ts";
+import { sendObject } from "./send-object.ts";
+import { PART_SIZES } from "./upload-parts.ts";
+import type { PartSizes } from "./upload-parts.ts";
 
 export { check } from "./check.ts";
 
@@ -50,9 +59,6 @@ export const effects: EffectTable<ArchiveUploadInputs> = {
   progressUrn: "none",
 };
 
-/** Folder of every archive in a bucket. */
-export const ARCHIVES_PREFIX = "archives/";
-
 export function diff(
   _id: string,
   older: ArchiveUploadOutputs,
@@ -63,17 +69,19 @@ export function diff(
   return { ...changes, changes: changes.changes || Boolean(recorded.drift) };
 }
 
-export async function create(inputs: ArchiveUploadInputs) {
-  return { id: `gs://${inputs.bucket}/archives`, outs: await reconcile(inputs, null) };
+/** `sizes` says how long archives are cut. */
+export async function create(inputs: ArchiveUploadInputs, sizes: PartSizes = PART_SIZES) {
+  return { id: `gs://${inputs.bucket}/archives`, outs: await reconcile(inputs, null, sizes) };
 }
 
 export async function update(
   _id: string,
   recorded: ArchiveUploadOutputs,
   inputs: ArchiveUploadInputs,
+  sizes: PartSizes = PART_SIZES,
 ) {
   const crc32c = recorded.digest === inputs.digest ? recorded.crc32c : null;
-  return { outs: await reconcile(inputs, crc32c) };
+  return { outs: await reconcile(inputs, crc32c, sizes) };
 }
 
 /**
@@ -133,12 +141,8 @@ async function storageOf(target: Pick<ArchivesTarget, "emulator" | "project">): 
   return storageClient(requireConnection(target.emulator), target.project);
 }
 
-function objectName(digest: string): string {
-  return `${ARCHIVES_PREFIX}${digest}/model.mar`;
-}
-
 function objectUri(inputs: Pick<ArchiveUploadInputs, "bucket" | "digest">): string {
-  return `gs://${inputs.bucket}/${objectName(inputs.digest)}`;
+  return `gs://${inputs.bucket}/${archiveName(inputs.digest)}`;
 }
 
 /** The object with its metadata; null when it does not exist. */
@@ -146,7 +150,7 @@ async function findObject(
   storage: Storage,
   inputs: Pick<ArchiveUploadInputs, "bucket" | "digest">,
 ): Promise<File | null> {
-  const file = storage.bucket(inputs.bucket).file(objectName(inputs.digest));
+  const file = storage.bucket(inputs.bucket).file(archiveName(inputs.digest));
   return (await file.getMetadata().catch(nullIfNotFound)) === null ? null : file;
 }
 
@@ -157,14 +161,30 @@ function describeDrift(recorded: ArchiveUploadOutputs, file: File | null): strin
   return null;
 }
 
+/** What one try leaves for the next. */
+interface Sending {
+  /** The file that was built. */
+  path?: string;
+  /** Whether a part of it has arrived since that was last asked. */
+  hasAdvanced: boolean;
+}
+
 async function reconcile(
   inputs: ArchiveUploadInputs,
   recordedCrc32c: string | null,
+  sizes: PartSizes,
 ): Promise<ArchiveUploadOutputs> {
   try {
     const storage = await storageOf(inputs);
-    const sending: Sending = {};
-    const file = await retrying(() => ensureObject(storage, inputs, recordedCrc32c, sending));
+    const sending: Sending = { hasAdvanced: false };
+    const file = await retrying(
+      () => ensureObject(storage, inputs, recordedCrc32c, sizes, sending),
+      () => {
+        const { hasAdvanced } = sending;
+        sending.hasAdvanced = false;
+        return hasAdvanced;
+      },
+    );
     if (sending.path !== undefined) await rm(sending.path, { force: true });
     return plain({
       ...inputs,
@@ -181,44 +201,49 @@ async function reconcile(
 
 /**
  * Finds the archive at its digest's name, or builds and sends it. Somebody else's object at that name is refused; one of
- * ours whose bytes are not those that were recorded is sent again.
+ * ours whose bytes are not those that were recorded, in the state or with the object, is sent again.
  */
 async function ensureObject(
   storage: Storage,
   inputs: ArchiveUploadInputs,
   recordedCrc32c: string | null,
+  sizes: PartSizes,
   sending: Sending,
 ): Promise<File> {
+  const { digest, stackUid } = inputs;
+  const bucket = storage.bucket(inputs.bucket);
   const existing = await findObject(storage, inputs);
+  const marks = { [OBJECT_STACK_KEY]: stackUid, [OBJECT_DIGEST_KEY]: digest };
   if (existing !== null) {
-    const metadata = existing.metadata.metadata;
-    if (metadata?.[OBJECT_STACK_KEY] !== inputs.stackUid) {
+    const { metadata, crc32c, componentCount } = existing.metadata;
+    if (metadata?.[OBJECT_STACK_KEY] !== stackUid) {
       throw new ReconcileError(
-        `Could not upload the archive: "${objectUri(inputs)}" belongs to ${ownerOf({ [STACK_LABEL]: String(metadata?.[OBJECT_STACK_KEY] ?? "") })}. Delete or move it, or choose another bucketName in the stack file.`,
+        `Could not upload the archive: "${objectUri(inputs)}" belongs to ${ownerOfObject(existing)}. Delete or move it, or choose another bucketName in the stack file.`,
       );
     }
-    const isWhole = recordedCrc32c === null || existing.metadata.crc32c === recordedCrc32c;
-    if (metadata[OBJECT_DIGEST_KEY] === inputs.digest && isWhole) return existing;
+    const known = recordedCrc32c ?? metadata[OBJECT_CRC32C_KEY] ?? crc32c;
+    if (metadata[OBJECT_DIGEST_KEY] === digest && crc32c === known) {
+      // A run that was killed when all had arrived may have left the parts.
+      if (componentCount !== undefined) await deleteParts(bucket, partsPrefix(digest), marks);
+      return existing;
+    }
   }
   sending.path ??= await buildArchive(await readPlan(inputs.planPath), inputs.progressUrn);
-  // Takes the place of what was seen and of nothing else: what somebody put there since is looked at first (HTTP 412).
-  const ifGenerationMatch = existing?.metadata.generation ?? 0;
-  const file = storage.bucket(inputs.bucket).file(objectName(inputs.digest));
+  const file = bucket.file(archiveName(digest));
   await sendObject({
     file,
     path: sending.path,
-    metadata: {
-      contentType: "application/zip",
-      metadata: { [OBJECT_STACK_KEY]: inputs.stackUid, [OBJECT_DIGEST_KEY]: inputs.digest },
+    contentType: "application/zip",
+    marks,
+    // Takes the place of what was seen and of nothing else: what somebody put there since is looked at first (HTTP 412).
+    ifGenerationMatch: Number(existing?.metadata.generation ?? 0),
+    partsPrefix: partsPrefix(digest),
+    sizes,
+    onProgress: (progress) => {
+      showProgress(inputs.progressUrn, `uploading model.mar: ${progress}`);
     },
-    ifGenerationMatch: Number(ifGenerationMatch),
-    sending,
-    onProgress: (sent, size) => {
-      const percent = Math.floor((100 * sent) / size);
-      showProgress(
-        inputs.progressUrn,
-        `uploading model.mar: ${percent} % of ${(size / 1e6).toFixed(1)} MB`,
-      );
+    onArrival: () => {
+      sending.hasAdvanced = true;
     },
   });
   await file.getMetadata();

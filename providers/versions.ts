@@ -2,6 +2,7 @@ import type { protos } from "@google-cloud/aiplatform";
 import type { ModelServiceClient } from "@google-cloud/aiplatform/build/src/v1/model_service_client.js";
 import type { Storage } from "@google-cloud/storage";
 
+import { ARCHIVES_PREFIX, placeOf } from "./archive-names.ts";
 import { Code, codeOf, nullIfNotFound } from "./errors.ts";
 import { deleteAsSeen } from "./objects.ts";
 import { accept, waitFor } from "./operations.ts";
@@ -138,7 +139,7 @@ async function deleteVersion(
 /**
  * Deletes this stack's archives that no remaining version names. When one version names none, all archives stay; so they do
  * while the bucket holds no archive of the version `declared`: it was adopted with one elsewhere, and no version names the
- * archive that is declared.
+ * archive that is declared. The parts of an archive stay while it is named and not yet there: its upload goes on with them.
  */
 export async function pruneArchives(
   storage: Storage,
@@ -150,14 +151,13 @@ export async function pruneArchives(
   // By the folder alone: a version registered from a bucket of another name keeps that address for ever.
   const used = new Set(remaining.map(archiveFolder));
   if (used.has("")) return;
-  const [files] = await storage.bucket(bucket).getFiles({ prefix: "archives/" });
-  const found = files.map((file) => ({
-    file,
-    folder: file.name.slice(0, file.name.lastIndexOf("/")),
-  }));
-  if (declared && !found.some(({ folder }) => folder === archiveFolder(declared))) return;
-  for (const { file, folder } of found) {
-    if (!used.has(folder) && file.metadata.metadata?.[OBJECT_STACK_KEY] === stackUid) {
+  const [files] = await storage.bucket(bucket).getFiles({ prefix: ARCHIVES_PREFIX });
+  const found = files.map((file) => ({ file, ...placeOf(file.name) }));
+  const whole = new Set(found.filter(({ isPart }) => !isPart).map(({ folder }) => folder));
+  if (declared && !whole.has(archiveFolder(declared))) return;
+  for (const { file, folder, isPart } of found) {
+    const isNeeded = used.has(folder) && !(isPart && whole.has(folder));
+    if (!isNeeded && file.metadata.metadata?.[OBJECT_STACK_KEY] === stackUid) {
       await deleteAsSeen(file);
     }
   }

@@ -39,10 +39,10 @@ function claimOf(digest: string, changes: Partial<{ bucket: string }> = {}): Cla
   };
 }
 
-async function put(digest: string, stackUid: string): Promise<void> {
+async function put(digest: string, stackUid: string, name = "model.mar"): Promise<void> {
   await scene.storage
     .bucket("test-bucket")
-    .file(`archives/${digest}/model.mar`)
+    .file(`archives/${digest}/${name}`)
     .save("an archive", {
       resumable: false,
       metadata: { metadata: { "vertex-diffusion-stack": stackUid } },
@@ -53,6 +53,13 @@ async function put(digest: string, stackUid: string): Promise<void> {
 async function archives(): Promise<string[]> {
   const [files] = await scene.storage.bucket("test-bucket").getFiles({ prefix: "archives/" });
   return files.map((file) => file.name.split("/")[1] ?? "");
+}
+
+async function parts(): Promise<string[]> {
+  const [files] = await scene.storage
+    .bucket("test-bucket")
+    .getFiles({ prefix: "archives/.parts/" });
+  return files.map((file) => file.name);
 }
 
 async function declare(before: string, now: string): Promise<void> {
@@ -73,6 +80,31 @@ describe("the claim of the archives", () => {
 
     expect(await archives()).toEqual([ABANDONED, "broken", "foreign", "one", "two"]);
     await scene.storage.bucket("test-bucket").file("archives/foreign/model.mar").delete();
+  });
+
+  it("deletes the parts of an upload that another one has replaced, and of one that has ended", async () => {
+    for (const digest of [ABANDONED, "half", "one"]) {
+      await put(`.parts/${digest}`, STACK_UID, "01-of-02");
+    }
+    await put(".parts/one", OTHER_UID, "02-of-02");
+
+    await declare("half", "one");
+
+    expect(await parts()).toEqual(["archives/.parts/one/02-of-02"]);
+    await scene.storage.bucket("test-bucket").file("archives/.parts/one/02-of-02").delete();
+  });
+
+  it("keeps the parts of the declared archive until it is there", async () => {
+    await put(".parts/half", STACK_UID, "01-of-02");
+
+    await declare("one", "half");
+    const before = await parts();
+    await put("half", STACK_UID);
+    await declare("one", "half");
+
+    expect(before).toEqual(["archives/.parts/half/01-of-02"]);
+    expect(await parts()).toEqual([]);
+    await scene.storage.bucket("test-bucket").file("archives/half/model.mar").delete();
   });
 
   it("keeps all while a version is being made, which may name one of them", async () => {

@@ -6,17 +6,12 @@ import * as upload from "../../providers/upload.ts";
 import { enterArchiveSources } from "../support/archive-sources.ts";
 import type { ArchiveSources } from "../support/archive-sources.ts";
 import { makeBucket } from "../support/bucket.ts";
-import { startCuttingProxy } from "../support/cutting-proxy.ts";
-import type { CuttingProxy } from "../support/cutting-proxy.ts";
 import { rejectionOf, startProviderEmulator } from "../support/provider-emulator.ts";
 import type { ProviderEmulator } from "../support/provider-emulator.ts";
 import { uploadInputs } from "../support/provider-inputs.ts";
 
 const BUCKET = "test-bucket";
 const ID = `gs://${BUCKET}/archives`;
-/** More than one request holds: sent in a resumable session. */
-const LONG = Buffer.alloc(12 * 1024 * 1024, 7);
-
 /** What a person must never read: an address's path or query, a key to an upload, a page. */
 const SECRET = /upload_id|https?:\/\/[^\s"]*\/|<html/i;
 
@@ -116,27 +111,19 @@ describe.each(ROWS)("$name $when the work of Cloud Storage", ({ fault }) => {
 
 describe("a fault of Cloud Storage that does not pass", () => {
   it.each([
-    { name: "a reset", fault: { reset: true }, content: "one", says: /nothing is made twice\.$/ },
-    {
-      name: "a reset of a session",
-      fault: { reset: true },
-      content: LONG,
-      says: /nothing is made twice\.$/,
-    },
+    { name: "a reset", fault: { reset: true }, says: /nothing is made twice\.$/ },
     {
       name: "HTTP 503",
       fault: { status: "UNAVAILABLE" },
-      content: "one",
       says: /nothing is made twice\.$/,
     },
     {
       name: "HTTP 429",
       fault: { status: "RESOURCE_EXHAUSTED" },
-      content: "one",
       says: /Google was asked too often: run the same command again in a minute/,
     },
   ])("ends the upload after six tries of $name, and the next call sends it", async (row) => {
-    const inputs = uploadInputs(sources.plan(row.content));
+    const inputs = uploadInputs(sources.plan("one"));
     await emulator.calls();
     await emulator.fault({ method: "storage.objects.insert", times: 6, ...row.fault });
 
@@ -150,45 +137,6 @@ describe("a fault of Cloud Storage that does not pass", () => {
     expect(error.message.replace(/^[^:]*:[^:]*: /, "")).not.toMatch(SECRET);
     expect(tries).toHaveLength(6);
     expect(left).toEqual([]);
-    expect(await objectNames()).toEqual([`archives/${inputs.digest}/model.mar`]);
-  });
-});
-
-describe("a long upload whose connection breaks on the way", () => {
-  let proxy: CuttingProxy;
-  const address = process.env.VERTEX_DIFFUSION_EMULATOR;
-
-  beforeEach(async () => {
-    proxy = await startCuttingProxy(emulator.rest);
-    process.env.VERTEX_DIFFUSION_EMULATOR = `http://${proxy.address}`;
-  });
-
-  afterEach(async () => {
-    process.env.VERTEX_DIFFUSION_EMULATOR = address;
-    await proxy.stop();
-  });
-
-  it("goes on where it was cut and is whole", async () => {
-    const inputs = uploadInputs(sources.plan(LONG));
-    proxy.cut(8 * 1024 * 1024);
-
-    const { outs } = await upload.create(inputs);
-
-    expect(outs.sizeBytes).toBeGreaterThan(LONG.length);
-    expect(await objectNames()).toEqual([`archives/${inputs.digest}/model.mar`]);
-    // Sent once and a bit more, not from its beginning again.
-    expect(proxy.sentBytes()).toBeLessThan(LONG.length + 4 * 1024 * 1024);
-  });
-
-  it("says neither the session's address nor its key when it can't go on", async () => {
-    const inputs = uploadInputs(sources.plan(LONG));
-    proxy.cut(1024 * 1024, 6);
-
-    const error = await rejectionOf(upload.create(inputs));
-
-    expect(error.message.replace(/^[^:]*:[^:]*: /, "")).not.toMatch(SECRET);
-    expect(error.message).toMatch(/nothing is made twice\.$/);
-    await upload.create(inputs);
     expect(await objectNames()).toEqual([`archives/${inputs.digest}/model.mar`]);
   });
 });

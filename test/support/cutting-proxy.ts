@@ -1,7 +1,7 @@
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 
-/** A door in front of an address that breaks connections while bytes are on their way to it. */
+/** A door in front of an address that breaks connections, or changes bytes, while they are on their way to it. */
 export interface CuttingProxy {
   /** "127.0.0.1:PORT". */
   readonly address: string;
@@ -9,6 +9,8 @@ export interface CuttingProxy {
   sentBytes(): number;
   /** Resets the next `times` connections that have sent this many bytes. */
   cut(afterBytes: number, times?: number): void;
+  /** Changes one byte of the next connection that has sent this many. */
+  flip(afterBytes: number): void;
   stop(): Promise<void>;
 }
 
@@ -18,6 +20,7 @@ export async function startCuttingProxy(target: string): Promise<CuttingProxy> {
   let sent = 0;
   let cuts = 0;
   let cutAfter = Infinity;
+  let flipAfter = Infinity;
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
     let arrived = 0;
@@ -30,13 +33,19 @@ export async function startCuttingProxy(target: string): Promise<CuttingProxy> {
       socket.on("error", end);
       socket.on("close", () => sockets.delete(socket));
     }
-    client.on("data", (chunk) => {
+    client.on("data", (chunk: Buffer) => {
       arrived += chunk.length;
       sent += chunk.length;
       if (cuts > 0 && arrived > cutAfter) {
         cuts -= 1;
         end();
         return;
+      }
+      if (arrived > flipAfter) {
+        flipAfter = Infinity;
+        // In the middle: at its beginning stands the length of a piece of the body.
+        const at = Math.floor(chunk.length / 2);
+        chunk.writeUInt8(chunk.readUInt8(at) ^ 1, at);
       }
       if (!upstream.write(chunk)) client.pause();
     });
@@ -51,6 +60,9 @@ export async function startCuttingProxy(target: string): Promise<CuttingProxy> {
     cut: (afterBytes, times = 1) => {
       cutAfter = afterBytes;
       cuts = times;
+    },
+    flip: (afterBytes) => {
+      flipAfter = afterBytes;
     },
     stop: async () => {
       for (const socket of sockets) socket.destroy();

@@ -44,6 +44,31 @@ describe("retrying", () => {
     expect(tries).toBe(6);
   });
 
+  it("does not give up while each try comes nearer to the end", async () => {
+    let tries = 0;
+    const cycle = async () => {
+      tries += 1;
+      if (tries < 10) throw errorWith(503);
+      return "done";
+    };
+
+    expect(await retrying(cycle, () => true)).toBe("done");
+  });
+
+  it("gives up after six tries that bring nothing more", async () => {
+    let tries = 0;
+    const failing = retrying(
+      async () => {
+        tries += 1;
+        throw errorWith(503);
+      },
+      () => tries <= 3,
+    );
+
+    await expect(failing).rejects.toMatchObject({ code: 503 });
+    expect(tries).toBe(8);
+  });
+
   it.each([
     { kind: "UNAVAILABLE", error: errorWith(Code.UNAVAILABLE) },
     { kind: "ABORTED", error: errorWith(Code.ABORTED) },
