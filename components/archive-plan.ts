@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { ArchiveEntry, ArchivePlan } from "@vertex-diffusion/providers/archive";
 
 import { FileHashes } from "./file-hashes.ts";
+import { planPackages } from "./packages-lock.ts";
 import { ArchiveSourceError, hashFile, listFolder } from "./source-folder.ts";
 import { lockedWeights } from "./weights-lock.ts";
 
@@ -47,6 +48,7 @@ export function planArchive(root: string, sources: ArchiveSources): ArchivePlan 
   const hashes = new FileHashes(join(root, FILE_HASHES));
   const entries = [
     ...handlerEntries(root, sources.handler, hashes),
+    ...planPackages(root, sources.handler),
     ...weightsEntries(root, sources.weights, hashes),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
   hashes.save();

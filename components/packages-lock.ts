@@ -5,25 +5,19 @@ import { join } from "node:path";
 import type { ArchiveEntry } from "@vertex-diffusion/providers/archive";
 import type { PackagesLock } from "@vertex-diffusion/providers/packages";
 
+import { ArchiveSourceError } from "./source-folder.ts";
+
 /** What a handler needs beyond the standard library, in pip's format. A handler without it brings no packages. */
 export const REQUIREMENTS = "requirements.in";
 /** Beside it, written by `npm run lock`; packed too, since the handler reads it at its start. */
 export const PACKAGES_LOCK = "packages.lock";
-
-/** A packages.lock that can't be used: what is wrong with it, and the command that mends it. */
-export class PackagesLockError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "PackagesLockError";
-  }
-}
 
 /**
  * The wheels that a handler's archive carries, from its packages.lock alone: no wheel is read, and none needs to be there
  * before the archive is built.
  *
  * @param handler the handler's folder, relative to the project's.
- * @throws PackagesLockError when the lock is missing, damaged or made from another requirements.in.
+ * @throws ArchiveSourceError when the lock is missing, damaged or made from another requirements.in.
  */
 export function planPackages(root: string, handler: string): ArchiveEntry[] {
   const requirements = readIfThere(join(root, handler, REQUIREMENTS));
@@ -32,23 +26,27 @@ export function planPackages(root: string, handler: string): ArchiveEntry[] {
   const where = `${handler}/${PACKAGES_LOCK}`;
   const command = lockCommand(handler);
   if (requirements === undefined) {
-    throw new PackagesLockError(
+    throw new ArchiveSourceError(
+      "handler",
       `"${where}" has no ${REQUIREMENTS} beside it. Write one and run "${command}", or delete "${where}".`,
     );
   }
   if (text === undefined) {
-    throw new PackagesLockError(
+    throw new ArchiveSourceError(
+      "handler",
       `"${handler}/${REQUIREMENTS}" has no ${PACKAGES_LOCK} beside it. Run "${command}".`,
     );
   }
   const lock = parsePackagesLock(text);
   if (lock === undefined) {
-    throw new PackagesLockError(
+    throw new ArchiveSourceError(
+      "handler",
       `"${where}" is no ${PACKAGES_LOCK} that can be read. Run "${command}".`,
     );
   }
   if (lock.requirements !== hashRequirements(requirements)) {
-    throw new PackagesLockError(
+    throw new ArchiveSourceError(
+      "handler",
       `"${where}" was made from another "${handler}/${REQUIREMENTS}". Run "${command}".`,
     );
   }
@@ -109,6 +107,9 @@ function readIfThere(path: string): string | undefined {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw new PackagesLockError(`"${path}" can't be read: ${(error as Error).message}.`);
+    throw new ArchiveSourceError(
+      "handler",
+      `"${path}" can't be read: ${(error as Error).message}.`,
+    );
   }
 }

@@ -10,6 +10,7 @@ import { deflateSync } from "fflate";
 import { showProgress } from "./engine.ts";
 import { ReconcileError, detailOf } from "./errors.ts";
 import { EntryMismatchError, MarArchive } from "./mar-archive.ts";
+import { withWheels } from "./packages.ts";
 import { isProcessAlive } from "./process-alive.ts";
 import { DEFLATED, STORED } from "./zip-records.ts";
 
@@ -17,7 +18,7 @@ import { DEFLATED, STORED } from "./zip-records.ts";
 export interface ArchiveEntry {
   /** Path inside the archive, with forward slashes. */
   readonly path: string;
-  /** File to read, relative to the project's folder. */
+  /** File to read, relative to the project's folder; `pypi:PROJECT` for a wheel, which the user's cache has by its hash. */
   readonly source: string;
   /** Bytes. */
   readonly size: number;
@@ -80,8 +81,9 @@ export async function buildArchive(
   const needed = plan.entries.reduce((sum, { size }) => sum + size + RECORDS_BYTES, RECORDS_BYTES);
   requireSpace(needed, await freeBytes(BUILD_FOLDER));
   const unfinished = `${target}.${process.pid}.part`;
+  const entries = await withWheels(plan.entries, (line) => showProgress(urn, line));
   try {
-    await writeArchive(plan, unfinished, urn);
+    await writeArchive({ ...plan, entries }, unfinished, urn);
     await rename(unfinished, target);
     return target;
   } finally {

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { access, mkdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
+import type { ArchiveEntry } from "./archive.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { ReconcileError, detailOf } from "./errors.ts";
 import { download, listIndexFiles, packageIndex } from "./package-index.ts";
@@ -62,6 +63,25 @@ export async function listMissingWheels<T extends WheelId>(wheels: readonly T[])
   return wheels.filter((_wheel, at) => !isThere[at]);
 }
 
+/** How the source of an archive's entry names a wheel: its project follows. */
+const WHEEL_SOURCE = "pypi:";
+
+/** The same entries, with a file for each: those that are wheels are read from the user's cache, which is filled first. */
+export async function withWheels(
+  entries: readonly ArchiveEntry[],
+  onProgress: (line: string) => void,
+): Promise<readonly ArchiveEntry[]> {
+  const wheels = entries.filter(({ source }) => source.startsWith(WHEEL_SOURCE));
+  const ids = wheels.map(({ source, path, sha256 }) => ({
+    name: source.slice(WHEEL_SOURCE.length),
+    wheel: basename(path),
+    sha256,
+  }));
+  const paths = await ensureWheels(ids, onProgress);
+  const files = new Map(wheels.map(({ path }, at) => [path, paths[at]]));
+  return entries.map((entry) => ({ ...entry, source: files.get(entry.path) ?? entry.source }));
+}
+
 /**
  * Makes sure that the user's cache holds these wheels, and returns their paths in the same order. Only what is missing, or
  * is not what its hash says, is fetched.
@@ -72,6 +92,7 @@ export async function ensureWheels(
   wheels: readonly WheelId[],
   onProgress: (line: string) => void = () => undefined,
 ): Promise<string[]> {
+  if (wheels.length === 0) return [];
   await mkdir(wheelsFolder(), { recursive: true });
   const paths = wheels.map(({ sha256 }) => join(wheelsFolder(), sha256));
   const queue = wheels.map((wheel, at) => ({ wheel, path: paths[at] ?? "" }));

@@ -26,13 +26,39 @@ describe("the product's own handler and demo model on a stack", () => {
   beforeAll(async () => {
     stack = await StackProject.create({ handler: "real" });
     python = (await findPython(silentReport)).python;
-    await stack.up();
   }, 300_000);
 
   afterAll(async () => {
     await stack?.destroy();
     await stack?.remove();
   }, 120_000);
+
+  it("previews without a wheel at hand, and says in up which one it could not fetch", async () => {
+    const cutOff = {
+      ...stack.env,
+      XDG_CACHE_HOME: join(stack.root, "empty-cache"),
+      UV_DEFAULT_INDEX: "http://127.0.0.1:9/simple",
+      VERTEX_DIFFUSION_PATIENCE_MS: "1000",
+    };
+
+    const preview = await stack.run(["preview"], cutOff);
+    const up = await stack.run(["up", "--yes", "--skip-preview"], cutOff);
+
+    expect(preview.output).toMatch(/ArchiveUpload .*create/);
+    expect(preview.code).toBe(0);
+    expect(up.output).toMatch(
+      /Could not fetch the Python package ".*\.whl" from "http:\/\/127\.0\.0\.1:9": .*UV_DEFAULT_INDEX/,
+    );
+    expect(up.code).not.toBe(0);
+  }, 120_000);
+
+  it("comes up with what its archive brings and the image's torch", async () => {
+    await stack.up();
+
+    const id = await outputOf("deployedModelId");
+    const log = await (await fetch(`${stack.emulator.address.rest}/_emulator/logs/${id}`)).text();
+    expect(log).toMatch(/Packages: \d+ wheels in the archive, \d+ used for Python 3\.11 from /);
+  }, 300_000);
 
   it("answers a prompt with a picture that decodes, the same for the same seed", async () => {
     const url = await outputOf("predictUrl");

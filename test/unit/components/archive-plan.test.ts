@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
 import { planArchive } from "../../../components/archive-plan.ts";
+import { hashRequirements } from "../../../components/packages-lock.ts";
 import { ArchiveSourceError } from "../../../components/source-folder.ts";
 import { writeLock } from "../../support/pipeline-folder.ts";
 
@@ -172,6 +173,31 @@ describe("planArchive", () => {
     write(path, "not for the container");
 
     expect(planArchive(root, SOURCES)).toEqual(before);
+  });
+
+  it("takes the wheels of a handler's packages.lock, and the lock for the handler's start", () => {
+    const requirements = "pillow\n";
+    const wheel = {
+      ...{ name: "pillow", version: "1", wheel: "pillow-1-py3-none-any.whl" },
+      ...{ size: 7, sha256: "a".repeat(64), pythons: ["3.9"] },
+    };
+    const lock = { schema: 1, requirements: hashRequirements(requirements), wheels: [wheel] };
+    write("handler/requirements.in", requirements);
+    write("handler/packages.lock", JSON.stringify(lock));
+
+    const { digest, entries } = planArchive(root, SOURCES);
+
+    expect(entries.map(({ path, source }) => [path, source]).slice(0, 4)).toEqual([
+      ["handler.py", "handler/handler.py"],
+      ["lib/rules.py", "handler/lib/rules.py"],
+      ["packages.lock", "handler/packages.lock"],
+      ["packages/pillow-1-py3-none-any.whl", "pypi:pillow"],
+    ]);
+
+    const rebuilt = { ...lock, wheels: [{ ...wheel, sha256: "b".repeat(64) }] };
+    write("handler/packages.lock", JSON.stringify(rebuilt));
+
+    expect(planArchive(root, SOURCES).digest).not.toBe(digest);
   });
 
   it("packs a weights folder named tests: only handlers have tests", () => {

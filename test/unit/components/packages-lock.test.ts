@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
 import {
-  PackagesLockError,
   hashRequirements,
   parsePackagesLock,
   planPackages,
 } from "../../../components/packages-lock.ts";
+import { ArchiveSourceError } from "../../../components/source-folder.ts";
 import { PROJECT_ROOT } from "../../../scripts/toolchain/project.ts";
 
 const REQUIREMENTS = "pillow==11.3.0\n";
@@ -50,7 +50,7 @@ function refusal(): string {
   try {
     planPackages(root, "handler");
   } catch (error) {
-    if (error instanceof PackagesLockError) return error.message;
+    if (error instanceof ArchiveSourceError) return error.message;
     throw error;
   }
   throw new Error("the lock was taken");
