@@ -13,7 +13,7 @@ export interface LockedPython {
   readonly name: string;
   /** "the Python environment": for whoever waits while another process makes it. */
   readonly what: string;
-  /** "torch, TorchServe and diffusers": the packages that matter, for people. */
+  /** "torch and TorchServe": the packages that matter, for people. */
   readonly packages: string;
   /** The requirements file, with hashes. */
   readonly lock: string;

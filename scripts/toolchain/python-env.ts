@@ -14,7 +14,7 @@ import { PYTHON_LINE } from "./versions.ts";
 
 /** What runs the model servers. */
 export interface PythonEnv {
-  /** The interpreter that has torch, TorchServe and diffusers. */
+  /** The interpreter that has torch and TorchServe. */
   readonly python: string;
   /** The Java program for TorchServe's front end. */
   readonly java: string;
@@ -23,15 +23,11 @@ export interface PythonEnv {
 const ENVIRONMENT: LockedPython = {
   name: "python",
   what: "the Python environment",
-  packages: "torch, TorchServe and diffusers",
+  packages: "torch and TorchServe",
   lock: join(TOOLCHAIN_FOLDER, "python/requirements.lock"),
   probeModule: "ts",
   // What the model servers import: a broken install shows now, not in a deploy.
-  firstImport: [
-    "import torch, ts.model_service_worker",
-    "from diffusers import StableDiffusionPipeline",
-    "from transformers import CLIPTextModel, CLIPTokenizer",
-  ].join("\n"),
+  firstImport: "import torch, ts.model_service_worker",
   diskGb: 6,
 };
 
@@ -43,7 +39,7 @@ export type PythonSource =
 
 /** What `findPython` would do, without doing it. */
 export function describePython(source: PythonSource): Plan {
-  const what = `Python ${PYTHON_LINE} with torch, TorchServe and diffusers`;
+  const what = `Python ${PYTHON_LINE} with torch and TorchServe`;
   switch (source.kind) {
     case "override":
       return { what, how: `VERTEX_DIFFUSION_PYTHON, ${source.python}`, cost: null };
@@ -92,7 +88,7 @@ async function choosePythonSource(): Promise<PythonSource> {
 async function checkOverride(python: string): Promise<string> {
   const path = resolve(python);
   const probe =
-    "import importlib.util as u; print(', '.join(n for n in ('torch', 'ts', 'diffusers') if not u.find_spec(n)))";
+    "import importlib.util as u; print(', '.join(n for n in ('torch', 'ts') if not u.find_spec(n)))";
   const isProgram = await stat(path).then(
     (entry) => entry.isFile(),
     () => false,

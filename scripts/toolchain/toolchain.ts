@@ -1,6 +1,7 @@
 import { cacheFolder } from "./cache.ts";
 import { findGcpPlugin, planGcpPlugin } from "./gcp-plugin.ts";
 import type { GcpPlugin } from "./gcp-plugin.ts";
+import { fetchHandlerPackages, planHandlerPackages } from "./handler-packages.ts";
 import { describePlans } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { findPulumi, planPulumi } from "./pulumi-cli.ts";
@@ -31,12 +32,17 @@ export interface ToolchainOptions {
 export async function planToolchain(options: ToolchainOptions = {}): Promise<Plan[]> {
   checkNode();
   const { allowDownload = true } = options;
-  return Promise.all([planPulumi(), planPython(), planGcpPlugin({ allowDownload })]);
+  return Promise.all([
+    planPulumi(),
+    planPython(),
+    planHandlerPackages(),
+    planGcpPlugin({ allowDownload }),
+  ]);
 }
 
 /**
- * Makes the Pulumi CLI, the Python environment and the gcp plugin ready, after saying what that
- * takes. Instant when everything is there.
+ * Makes the Pulumi CLI, the Python environment, the handler's packages and the gcp plugin ready,
+ * after saying what that takes. Instant when everything is there.
  *
  * @throws UserError when something can't be had, with what to do.
  */
@@ -48,6 +54,7 @@ export async function ensureToolchain(
   describePlans(plans, cacheFolder()).forEach((line) => report.note(line));
   const pulumi = await findPulumi(report);
   const python = await findPython(report);
+  await fetchHandlerPackages(report);
   const { allowDownload = true } = options;
   const gcpPlugin = await findGcpPlugin(report, { allowDownload, cli: pulumi });
   return { pulumi, python, gcpPlugin };

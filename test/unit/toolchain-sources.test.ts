@@ -136,7 +136,7 @@ describe("describePlans", () => {
       "To get ready, once on this machine: about 3.3 GB to download, 8 minutes, 5.3 GB kept in /cache.",
       "  - Pulumi CLI 3.259.0: get.pulumi.com can't be reached, so built from Go modules " +
         "(about 310 MB to download, 5 minutes)",
-      "  - Python 3.11 with torch, TorchServe and diffusers: from PyPI, on /usr/bin/python3.11 " +
+      "  - Python 3.11 with torch and TorchServe: from PyPI, on /usr/bin/python3.11 " +
         "(about 3.0 GB to download, 3 minutes)",
     ]);
   });
