@@ -12,14 +12,21 @@ import { ReconcileError, detailOf } from "./errors.ts";
 import { EntryMismatchError, MarArchive } from "./mar-archive.ts";
 import { withWheels } from "./packages.ts";
 import { isProcessAlive } from "./process-alive.ts";
+import { fetchWeights } from "./weights-fetch.ts";
+import type { WeightsOrigin } from "./weights-fetch.ts";
 import { DEFLATED, STORED } from "./zip-records.ts";
 
 /** One file of model.mar. */
 export interface ArchiveEntry {
   /** Path inside the archive, with forward slashes. */
   readonly path: string;
-  /** File to read, relative to the project's folder; `pypi:PROJECT` for a wheel, which the user's cache has by its hash. */
+  /**
+   * File to read, relative to the project's folder; the address of what has an origin; `pypi:PROJECT` for a wheel, which the
+   * user's cache has by its hash.
+   */
   readonly source: string;
+  /** Where it is fetched from before it is packed. */
+  readonly origin?: WeightsOrigin;
   /** Bytes. */
   readonly size: number;
   /** SHA-256 of the content, hex. */
@@ -80,8 +87,14 @@ export async function buildArchive(
   if (await isFile(target)) return target;
   const needed = plan.entries.reduce((sum, { size }) => sum + size + RECORDS_BYTES, RECORDS_BYTES);
   requireSpace(needed, await freeBytes(BUILD_FOLDER));
+  const wheelsAtHand = await withWheels(plan.entries, (line) => showProgress(urn, line));
+  const entries = await fetchWeights(wheelsAtHand, {
+    urn,
+    buildBytes: needed,
+    buildFolder: BUILD_FOLDER,
+    freeBytes,
+  });
   const unfinished = `${target}.${process.pid}.part`;
-  const entries = await withWheels(plan.entries, (line) => showProgress(urn, line));
   try {
     await writeArchive({ ...plan, entries }, unfinished, urn);
     await rename(unfinished, target);

@@ -1,0 +1,215 @@
+import { mkdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { ArchiveEntry } from "./archive.ts";
+import { cacheFolder } from "./cache-folder.ts";
+import { cancelled, showProgress } from "./engine.ts";
+import { ReconcileError, detailOf, isTransient } from "./errors.ts";
+import { HubError, openHubFile } from "./hub.ts";
+import type { OpenedFile } from "./hub.ts";
+import { PartFile, partBytes, readContent } from "./part-file.ts";
+import type { Content } from "./part-file.ts";
+import { patienceMs, pause } from "./patience.ts";
+import { retrying } from "./retry.ts";
+import { TransferRate } from "./transfer-rate.ts";
+
+/** Where a file of the weights comes from that does not lie in the project's folder. */
+export interface WeightsOrigin {
+  readonly kind: "hub";
+  /** "OWNER/NAME" on the Hugging Face hub. */
+  readonly repository: string;
+  /** Commit, 40 hex digits. */
+  readonly revision: string;
+  /** Path in the repository. */
+  readonly path: string;
+}
+
+export interface FetchOptions {
+  /** Resource whose Info column shows progress. */
+  readonly urn: string;
+  /** Folder in which the archive will be built, and the bytes that this takes. */
+  readonly buildFolder: string;
+  readonly buildBytes: number;
+  /** Bytes that this user may still write where a folder lies. */
+  readonly freeBytes: (folder: string) => Promise<number>;
+}
+
+/** Pause between two looks at a file that another run is fetching. */
+const LOOK_MS = 1_000;
+
+/** Where fetched weights lie, each file under its SHA-256: for all stacks and clones of this user. */
+function weightsCache(): string {
+  return join(cacheFolder(), "weights");
+}
+
+/**
+ * Makes sure that every file with an origin lies in the user's cache, and answers the entries with the files to read. What
+ * an earlier run had fetched of a file is kept, also after kill -9, and each file is checked against its SHA-256.
+ */
+export async function fetchWeights(
+  entries: readonly ArchiveEntry[],
+  options: FetchOptions,
+): Promise<ArchiveEntry[]> {
+  const folder = weightsCache();
+  const wanted = entries.filter(({ origin }) => origin !== undefined);
+  if (wanted.length === 0) return [...entries];
+  await mkdir(folder, { recursive: true });
+  await requireSpace(folder, wanted, options);
+  const rate = new TransferRate(wanted.reduce((sum, { size }) => sum + size, 0));
+  let before = 0;
+  const resolved = new Map<ArchiveEntry, ArchiveEntry>();
+  for (const entry of wanted) {
+    const show = (line: string) => showProgress(options.urn, line);
+    const content = await fetchFile(folder, entry, {
+      onProgress: (size) => show(`fetching weights: ${rate.describe(before + size)}`),
+      onWait: () => show(`waiting for another run that fetches ${entry.source}`),
+    });
+    before += entry.size;
+    resolved.set(entry, { ...entry, source: join(folder, entry.sha256), crc32: content.crc32 });
+  }
+  return entries.map((entry) => resolved.get(entry) ?? entry);
+}
+
+/** Refuses what the disk has no room for, the archive included where it will lie on the same one. */
+async function requireSpace(
+  folder: string,
+  wanted: readonly ArchiveEntry[],
+  { buildFolder, buildBytes, freeBytes }: FetchOptions,
+): Promise<void> {
+  let missing = 0;
+  for (const { sha256, size } of wanted) {
+    const there = await stat(join(folder, sha256)).catch(() => null);
+    if (there === null) missing += Math.max(0, size - (await partBytes(folder, sha256)));
+  }
+  const isOneDisk = (await stat(folder)).dev === (await stat(buildFolder)).dev;
+  const [needed, free] = [missing + (isOneDisk ? buildBytes : 0), await freeBytes(folder)];
+  if (missing === 0 || needed <= free) return;
+  const both = isOneDisk ? ", with the archive that is built of it" : "";
+  throw new ReconcileError(
+    `Could not fetch the weights: ${megabytes(missing)} MB are missing in "${folder}", which takes ${megabytes(needed)} MB${both}, and ${megabytes(free)} MB are free there. Make room, or set XDG_CACHE_HOME to a folder on another disk, and run "up" again.`,
+  );
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
+interface Listener {
+  readonly onProgress: (bytes: number) => void;
+  readonly onWait: () => void;
+}
+
+/** Fetches one file into the cache, unless it is there already, whole. */
+async function fetchFile(
+  folder: string,
+  entry: ArchiveEntry,
+  listener: Listener,
+): Promise<Content> {
+  const path = join(folder, entry.sha256);
+  for (let discarded = 0; ;) {
+    const cached = await readContent(path);
+    if (cached !== null && isAsWanted(cached, entry)) return cached;
+    if (cached !== null) await rm(path, { force: true });
+    const part = await PartFile.claim(folder, entry.sha256);
+    if (part === null) {
+      listener.onWait();
+      await pause(LOOK_MS);
+      if (cancelled.aborted) throw cannotFetch(entry, cancelled.reason);
+      continue;
+    }
+    const left = part.size;
+    const content = await fillPart(part, entry, listener).catch(async (error: unknown) => {
+      await part.close();
+      throw cannotFetch(entry, error);
+    });
+    if (isAsWanted(content, entry)) {
+      await part.finish(path);
+      return content;
+    }
+    await part.remove();
+    // What an earlier run had left may be torn: once more, from the start.
+    if (left === 0 || discarded > 0) throw notAsLocked(entry, content);
+    discarded += 1;
+  }
+}
+
+function isAsWanted(content: Content, entry: ArchiveEntry): boolean {
+  return content.size === entry.size && content.sha256 === entry.sha256;
+}
+
+/** Goes on until everything is there. As long as more arrives, a lost connection is no reason to give up. */
+async function fillPart(part: PartFile, entry: ArchiveEntry, listener: Listener): Promise<Content> {
+  while (part.size < entry.size) {
+    const before = part.size;
+    try {
+      await retrying(() => continuePart(part, entry, listener));
+    } catch (error) {
+      if (cancelled.aborted || !isTransient(error) || part.size <= before) throw error;
+    }
+  }
+  return part.content;
+}
+
+/** One transfer, from where the part ends. */
+async function continuePart(
+  part: PartFile,
+  entry: ArchiveEntry,
+  { onProgress }: Listener,
+): Promise<void> {
+  const stalled = new AbortController();
+  // A transfer in which nothing arrives for so long is begun anew.
+  const stallMs = patienceMs();
+  const timer = setTimeout(() => {
+    const message = `nothing arrived for ${Math.round(stallMs / 1_000)} s`;
+    stalled.abort(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
+  }, stallMs);
+  try {
+    const signal = AbortSignal.any([stalled.signal, cancelled]);
+    const { from, content } = await openOrigin(entry, part.size, signal);
+    if (from !== part.size) await part.restart();
+    for await (const piece of content) {
+      timer.refresh();
+      await part.append(piece);
+      onProgress(part.size);
+      if (part.size > entry.size) return;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  if (part.size < entry.size) {
+    throw Object.assign(new Error("the transfer ended too early"), { code: "ECONNRESET" });
+  }
+}
+
+async function openOrigin(
+  { origin }: ArchiveEntry,
+  offset: number,
+  signal: AbortSignal,
+): Promise<OpenedFile> {
+  if (origin === undefined) throw new Error("a file without an origin is not fetched");
+  return openHubFile(origin, offset, signal);
+}
+
+function notAsLocked(entry: ArchiveEntry, { size, sha256 }: Content): ReconcileError {
+  const what = size === entry.size ? `its SHA-256 is ${sha256}` : `it has ${size} bytes or more`;
+  return new ReconcileError(
+    `Could not fetch the weights "${entry.source}": what arrived is not the file of weights.lock.json (${what}). Run the same command again; if it stays so, run "npm run lock -- --upgrade".`,
+  );
+}
+
+function cannotFetch(entry: ArchiveEntry, error: unknown): ReconcileError {
+  if (error instanceof ReconcileError) return error;
+  const start = `Could not fetch the weights "${entry.source}"`;
+  const kept = "What has arrived is kept.";
+  if (cancelled.aborted) return new ReconcileError(`${start}: the run was cancelled. ${kept}`);
+  if ((error as NodeJS.ErrnoException).code === "ENOSPC") {
+    return new ReconcileError(
+      `${start}: the disk of "${weightsCache()}" is full. Make room and run "up" again. ${kept}`,
+    );
+  }
+  const [why, step] =
+    error instanceof HubError
+      ? [error.message, error.step]
+      : [detailOf(error), "Check the connection and run the same command again."];
+  return new ReconcileError(`${start}: ${why}. ${step} ${kept}`, { cause: error });
+}
