@@ -12,7 +12,7 @@ import { lockedWeights } from "./weights-lock.ts";
 export interface ArchiveSources {
   /** Folder with handler.py and the modules it imports. */
   readonly handler: string;
-  /** A diffusers pipeline folder, as weights.lock.json has it. */
+  /** A diffusers pipeline, as weights.lock.json has it: a folder or an address. */
   readonly weights: string;
 }
 
@@ -71,7 +71,6 @@ function weightsEntries(root: string, weights: string, hashes: FileHashes): Arch
   return lockedWeights(root, weights, hashes).map((file) => ({
     ...file,
     path: `weights/${file.path}`,
-    source: join(weights, file.path),
   }));
 }
 

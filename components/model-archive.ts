@@ -12,7 +12,7 @@ import { ArchiveSourceError } from "./source-folder.ts";
 export interface ModelArchiveArgs {
   /** Folder with handler.py and its modules, relative to the project's folder. */
   readonly handler: string;
-  /** Diffusers pipeline folder, relative to the project's folder, as weights.lock.json has it. */
+  /** A diffusers pipeline as weights.lock.json has it: a folder relative to the project's, or an address. */
   readonly weights: string;
 }
 

@@ -1,14 +1,19 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join, posix } from "node:path";
+import { join } from "node:path";
+
+import type { WeightsOrigin } from "@vertex-diffusion/providers/weights-fetch";
 
 import type { FileHashes } from "./file-hashes.ts";
 import { ArchiveSourceError, hashFile, listFolder } from "./source-folder.ts";
 import { checkPipelineFolder } from "./weights-rules.ts";
+import { parseWeights, weightsKey } from "./weights-source.ts";
 
 /** One file of the weights, as it was when they were locked. */
 export interface LockedFile {
   /** Path inside the weights folder, with forward slashes. */
   readonly path: string;
+  /** Path where it comes from, where that is another: "unet/diffusion_pytorch_model.fp16.safetensors". */
+  readonly from?: string;
   /** Bytes. */
   readonly size: number;
   /** SHA-256 of the content, hex. */
@@ -17,6 +22,8 @@ export interface LockedFile {
 
 /** The weights that one value of the setting `weights` names. */
 export interface LockedWeights {
+  /** The commit of a repository on the hub, 40 hex digits. */
+  readonly revision?: string;
   /** Sorted by path. */
   readonly files: readonly LockedFile[];
 }
@@ -32,11 +39,6 @@ export interface WeightsLock {
 export const WEIGHTS_LOCK = "weights.lock.json";
 
 const UPDATE_HINT = `Run "npm run lock" and commit ${WEIGHTS_LOCK}`;
-
-/** The same for "weights", "./weights" and "weights/". */
-export function weightsKey(weights: string): string {
-  return posix.normalize(weights).replace(/(?<=.)\/$/, "");
-}
 
 /** The lock; an empty one where there is no file. Throws ArchiveSourceError for one that can't be read. */
 export function readWeightsLock(root: string): WeightsLock {
@@ -64,59 +66,99 @@ function unreadable(why: string): ArchiveSourceError {
 /** What a weights folder holds beside what is loaded from it. */
 const LEFT_OUT: ReadonlySet<string> = new Set(["README.md"]);
 
-/** A locked file; with its CRC-32 where it was read here. */
-export type WeightsFile = LockedFile & { readonly crc32?: number };
+/** A file of the weights as the archive is to carry it. */
+export interface WeightsFile {
+  /** Path inside the weights folder, with forward slashes. */
+  readonly path: string;
+  /** File to read, relative to the project's folder; the address of one that comes from elsewhere. */
+  readonly source: string;
+  /** Bytes. */
+  readonly size: number;
+  /** SHA-256 of the content, hex. */
+  readonly sha256: string;
+  /** Of a file that was read here. */
+  readonly crc32?: number;
+  /** Where a file comes from that does not lie here. */
+  readonly origin?: WeightsOrigin;
+}
 
 /** Reads a local diffusers folder. Throws ArchiveSourceError for one that no pipeline can be loaded from. */
-export function readWeightsFolder(
-  root: string,
-  folder: string,
-  hashes: FileHashes,
-): Required<WeightsFile>[] {
+export function readWeightsFolder(root: string, folder: string, hashes: FileHashes): WeightsFile[] {
   const found = listFolder({ setting: "weights", root, folder, leftOut: LEFT_OUT });
   checkPipelineFolder(root, folder, found);
-  return found.map((file) => ({
-    path: file.path,
-    ...hashFile("weights", root, file, hashes),
-  }));
+  return found.map((file) => ({ ...file, ...hashFile("weights", root, file, hashes) }));
 }
 
 /**
- * The locked files of a setting's weights. Throws ArchiveSourceError where the lock has none, and where a local folder that
- * is there is not what the lock says.
+ * The locked files of a setting's weights, from the lock alone where they come from elsewhere. Throws ArchiveSourceError
+ * where the lock has none, and where a local folder that is there is not what the lock says.
  */
 export function lockedWeights(
   root: string,
   weights: string,
   hashes: FileHashes,
 ): readonly WeightsFile[] {
+  const source = parseWeights(weights);
   const locked = readWeightsLock(root).weights[weightsKey(weights)];
-  const isThere = existsSync(join(root, weights));
-  if (locked !== undefined && !isThere) return locked.files;
-  const found = readWeightsFolder(root, weights, hashes);
-  if (locked === undefined) {
-    throw new ArchiveSourceError(
-      "weights",
-      `"${weights}" is not in ${WEIGHTS_LOCK}. ${UPDATE_HINT}.`,
-    );
+  switch (source.kind) {
+    case "folder":
+      return lockedFolder(root, source.folder, locked, hashes);
+    case "hub":
+      return lockedRepository(weights, source.repository, locked);
   }
+}
+
+function lockedFolder(
+  root: string,
+  folder: string,
+  locked: LockedWeights | undefined,
+  hashes: FileHashes,
+): readonly WeightsFile[] {
+  if (locked !== undefined && !existsSync(join(root, folder))) {
+    return locked.files.map((file) => ({ ...file, source: join(folder, file.path) }));
+  }
+  const found = readWeightsFolder(root, folder, hashes);
+  if (locked === undefined) throw notLocked(folder);
   const difference = differenceOf(locked.files, found);
   if (difference === null) return found;
   throw new ArchiveSourceError(
     "weights",
-    `the folder "${weights}" is not what ${WEIGHTS_LOCK} says: ${difference}. ${UPDATE_HINT} if that is meant, else put the files back.`,
+    `the folder "${folder}" is not what ${WEIGHTS_LOCK} says: ${difference}. ${UPDATE_HINT} if that is meant, else put the files back.`,
+  );
+}
+
+function lockedRepository(
+  weights: string,
+  repository: string,
+  locked: LockedWeights | undefined,
+): WeightsFile[] {
+  const revision = locked?.revision;
+  if (locked === undefined || revision === undefined) throw notLocked(weights);
+  return locked.files.map(({ path, from = path, size, sha256 }) => ({
+    path,
+    source: `hf://${repository}@${revision}/${from}`,
+    size,
+    sha256,
+    origin: { kind: "hub", repository, revision, path: from },
+  }));
+}
+
+function notLocked(weights: string): ArchiveSourceError {
+  return new ArchiveSourceError(
+    "weights",
+    `"${weights}" is not in ${WEIGHTS_LOCK}. ${UPDATE_HINT}.`,
   );
 }
 
 /** What differs, by the first file and the number of others; null: nothing. */
-function differenceOf(locked: readonly LockedFile[], found: readonly LockedFile[]): string | null {
-  const before = new Map(locked.map((file) => [file.path, file]));
-  const after = new Map(found.map((file) => [file.path, file]));
+function differenceOf(locked: readonly LockedFile[], found: readonly WeightsFile[]): string | null {
+  const before = new Map(locked.map((file) => [file.path, file.sha256]));
+  const after = new Map(found.map((file) => [file.path, file.sha256]));
   const differences = [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((path) => {
     const [was, is] = [before.get(path), after.get(path)];
     if (was === undefined) return [`"${path}" is new`];
     if (is === undefined) return [`"${path}" is missing`];
-    return was.sha256 === is.sha256 ? [] : [`"${path}" has other content`];
+    return was === is ? [] : [`"${path}" has other content`];
   });
   const [first, ...others] = differences;
   if (first === undefined) return null;

@@ -5,7 +5,7 @@ import { ArchiveSourceError } from "./source-folder.ts";
 import type { FoundFile } from "./source-folder.ts";
 
 /** Formats that run code when they are loaded. */
-const PICKLE = /\.(bin|ckpt|pkl|pt|pth)$/i;
+export const PICKLE = /\.(bin|ckpt|pkl|pt|pth)$/i;
 const SAFETENSORS = /\.safetensors$/;
 
 /** Parts of a pipeline that the handler never loads, so that they need not be there. */
@@ -35,17 +35,28 @@ export function checkPipelineFolder(
       `the folder "${folder}" has no model_index.json, so it is no diffusers pipeline. Save one there with pipeline.save_pretrained("${folder}").`,
     );
   }
-  for (const part of partsOf(root, index)) checkPart(folder, part, files);
+  for (const part of partNames(index.source, readText(root, index))) checkPart(folder, part, files);
   for (const file of files) {
     if (SAFETENSORS.test(file.path)) checkSafetensors(join(root, file.source), file.source);
   }
 }
 
-/** Names of the parts that model_index.json lists: "unet": ["diffusers", "UNet2DConditionModel"]. */
-function partsOf(root: string, { source }: FoundFile): string[] {
+function readText(root: string, { source }: FoundFile): string {
+  try {
+    return readFileSync(join(root, source), "utf8");
+  } catch (error) {
+    throw refuse(`"${source}" can't be read: ${(error as Error).message}.`);
+  }
+}
+
+/**
+ * Names of the parts that the content of a model_index.json lists and the handler loads: "unet" for
+ * "unet": ["diffusers", "UNet2DConditionModel"]. Throws ArchiveSourceError for what is no JSON.
+ */
+export function partNames(source: string, content: string): string[] {
   let index: Record<string, unknown>;
   try {
-    index = Object(JSON.parse(readFileSync(join(root, source), "utf8"))) as typeof index;
+    index = Object(JSON.parse(content)) as typeof index;
   } catch (error) {
     throw refuse(`"${source}" can't be read: ${(error as Error).message}.`);
   }

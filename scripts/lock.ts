@@ -13,31 +13,32 @@ const HELP = `Usage: npm run lock -- [options]
 
 Writes weights.lock.json: path, size and SHA-256 of every file of the weights that the stack files name. A preview takes
 the archive's digest from it, so that it needs no weights, and refuses a folder that is not what the lock says. Weights
-that do not lie here keep what is locked of them.
+that do not lie here keep what is locked of them, and a repository on the hub keeps its commit.
 
 Writes handler/packages.lock from handler/requirements.in: the wheels that the archive carries beyond the image's torch
 and numpy, with their hashes, for Python 3.9, 3.10 and 3.11 on Linux x86_64, and proves by a resolve without a network
 that they are all that is needed. Versions that are locked already stay where they fit. Commit both files.
 
-  --upgrade        take the newest versions that fit
+  --upgrade        take the commit that a repository is at now, and the newest packages that fit
   --handler DIR    another handler's folder (default: handler)
-  --json           print [{lock, changed, summary}] as JSON
+  --json           print [{lock, changed, summary, problems}] as JSON
   --help           print this
 
 Environment:
+  HF_TOKEN, HF_ENDPOINT                           token for what is not public on the hub, and address of a mirror of it
   UV_DEFAULT_INDEX, UV_INDEX_URL, PIP_INDEX_URL   package index to use instead of PyPI: the first that is set
 `;
 
-async function main(args: readonly string[]): Promise<void> {
+async function main(args: readonly string[]): Promise<number> {
   checkNode();
   const { help, json, upgrade, handler } = readOptions(args);
   if (help) {
     process.stdout.write(HELP);
-    return;
+    return 0;
   }
   const report = terminalReport();
   const results: readonly LockResult[] = [
-    await lockWeights({ root: PROJECT_ROOT }, report),
+    await lockWeights({ root: PROJECT_ROOT, upgrade }, report),
     await lockPackages({ root: PROJECT_ROOT, handler, upgrade }, report).catch((error: unknown) => {
       throw error instanceof ReconcileError ? new UserError(error.message) : error;
     }),
@@ -45,6 +46,9 @@ async function main(args: readonly string[]): Promise<void> {
   process.stdout.write(
     json ? `${JSON.stringify(results, null, 2)}\n` : results.map(formatResult).join(""),
   );
+  const problems = results.flatMap((result) => result.problems ?? []);
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  return problems.length === 0 ? 0 : 1;
 }
 
 function formatResult({ lock, changed, summary }: LockResult): string {

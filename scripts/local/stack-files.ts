@@ -1,12 +1,10 @@
-import { access, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
 import { localPaths } from "../toolchain/environment.ts";
 import { PROJECT_ROOT } from "../toolchain/project.ts";
 import { UserError } from "../toolchain/user-error.ts";
-
-/** The demo model that local stacks serve, relative to the project's folder. */
-export const DEMO_WEIGHTS = "handler/demo-model";
+import { twinWeights } from "./twin-weights.ts";
 
 /** Stack that `npm run local` runs: "local", or an environment's own settings under "local-<env>". */
 export function localStackOf(environment: string | undefined): string {
@@ -15,7 +13,7 @@ export function localStackOf(environment: string | undefined): string {
 
 /**
  * Writes the stack file of an environment's local twin: its own settings, but on the local Vertex AI, with a shared
- * endpoint (a dedicated one has a host name that only Google serves) and the demo model where its weights are not there.
+ * endpoint (a dedicated one has a host name that only Google serves) and the demo model where its weights are not there or not locked.
  * Returns what differs, in words.
  */
 export async function writeLocalTwin(environment: string): Promise<string[]> {
@@ -47,12 +45,12 @@ export async function writeLocalTwin(environment: string): Promise<string[]> {
     document.deleteIn(["config", "vertex-diffusion:pin"]);
     differences.push("pin: none (it names a version that only the original has)");
   }
-  const weights = String(document.getIn(["config", "vertex-diffusion:weights"]) ?? "weights");
-  const isThere = await access(join(PROJECT_ROOT, weights)).then(
-    () => true,
-    () => false,
+  const declared = document.getIn(["config", "vertex-diffusion:weights"]);
+  const { weights, why } = await twinWeights(
+    PROJECT_ROOT,
+    declared === undefined ? undefined : String(declared),
   );
-  if (!isThere) set("vertex-diffusion:weights", DEMO_WEIGHTS, `"${weights}" is not there`);
+  if (why !== undefined) set("vertex-diffusion:weights", weights, why);
   const salt = await readSalt(localStackOf(environment));
   if (salt !== undefined) document.set("encryptionsalt", salt);
   const { stackFiles } = localPaths(PROJECT_ROOT);

@@ -5,4 +5,6 @@ export interface LockResult {
   readonly changed: boolean;
   /** What it holds: "21 packages in 31 wheels, 54.1 MB, for Python 3.9, 3.10, 3.11" */
   readonly summary: string;
+  /** What was asked for and could not be locked, and why; the command then ends with an error. */
+  readonly problems?: readonly string[];
 }

@@ -5,74 +5,125 @@ import { parse } from "yaml";
 import { FILE_HASHES } from "../../components/archive-plan.ts";
 import { FileHashes } from "../../components/file-hashes.ts";
 import { ArchiveSourceError } from "../../components/source-folder.ts";
-import {
-  WEIGHTS_LOCK,
-  readWeightsFolder,
-  readWeightsLock,
-  weightsKey,
-} from "../../components/weights-lock.ts";
+import { WEIGHTS_LOCK, readWeightsFolder, readWeightsLock } from "../../components/weights-lock.ts";
 import type { LockedWeights, WeightsLock } from "../../components/weights-lock.ts";
+import { parseWeights, weightsKey } from "../../components/weights-source.ts";
+import { HubError } from "../../providers/hub.ts";
+import { readDefaultWeights } from "../local/twin-weights.ts";
 import type { Report } from "../toolchain/report.ts";
 import { UserError } from "../toolchain/user-error.ts";
+import { lockRepository } from "./hub-weights.ts";
 import type { LockResult } from "./result.ts";
 
 export interface LockWeightsOptions {
   /** The project's folder. */
   readonly root: string;
+  /** Asks anew which commit a repository is at, also where the lock has one. */
+  readonly upgrade: boolean;
+}
+
+/** How one value of the setting was locked: `kept` is what the lock had; without `weights` it stays unlocked, and why. */
+interface Outcome {
+  readonly weights: LockedWeights | undefined;
+  readonly note?: string;
+  /** What was asked for and could not be done. */
+  readonly problem?: string;
 }
 
 /**
- * Reads the weights that the stack files name and writes weights.lock.json. Weights that do not lie here keep what the lock
- * has of them; those that no stack file names any longer leave it.
- *
- * @throws UserError for a folder that no pipeline can be loaded from.
+ * Locks the weights that the stack files name and writes weights.lock.json. Weights that do not lie here keep what the lock
+ * has of them, as a repository keeps its commit; those that no stack file names any longer leave it. What can't be locked
+ * is a problem of the result, and the rest is written all the same.
  */
 export async function lockWeights(
-  { root }: LockWeightsOptions,
+  { root, upgrade }: LockWeightsOptions,
   report: Report,
 ): Promise<LockResult> {
   const before = asUser(() => readWeightsLock(root));
   const hashes = new FileHashes(join(root, FILE_HASHES));
   const locked: Record<string, LockedWeights> = {};
-  const absent: string[] = [];
+  const notes: string[] = [];
+  const problems: string[] = [];
   for (const weights of await namedWeights(root)) {
     const known = before.weights[weights];
-    if (existsSync(join(root, weights))) {
-      const step = report.step(`Reading ${weights}`);
-      const files = asUser(() => readWeightsFolder(root, weights, hashes));
-      locked[weights] = { files: files.map(({ path, size, sha256 }) => ({ path, size, sha256 })) };
-      step.done(describe(files));
-    } else if (known !== undefined) {
-      locked[weights] = known;
-      report.note(`"${weights}" is not here: ${WEIGHTS_LOCK} keeps what it has of it.`);
-    } else {
-      absent.push(weights);
-    }
+    const outcome = await lockOne({ root, weights, known, upgrade, hashes, report });
+    if (outcome.weights !== undefined) locked[weights] = outcome.weights;
+    if (outcome.note !== undefined) notes.push(`; ${outcome.note}`);
+    if (outcome.problem !== undefined) problems.push(outcome.problem);
   }
   hashes.save();
   const changed = await writeLock(root, { schema: 1, weights: locked });
   const files = Object.values(locked).flatMap((weights) => weights.files);
-  const missing = absent.map((weights) => `; "${weights}" is not here and stays unlocked`).join("");
-  const summary = `${Object.keys(locked).join(", ") || "nothing"}: ${describe(files)}${missing}`;
-  return { lock: WEIGHTS_LOCK, changed, summary };
+  const summary = `${Object.keys(locked).join(", ") || "nothing"}: ${describe(files)}${notes.join("")}`;
+  return { lock: WEIGHTS_LOCK, changed, summary, problems };
 }
 
-/** What the stack files and the project's default name, each once, sorted. */
+interface LockRequest {
+  readonly root: string;
+  readonly weights: string;
+  /** What the lock has of it. */
+  readonly known: LockedWeights | undefined;
+  readonly upgrade: boolean;
+  readonly hashes: FileHashes;
+  readonly report: Report;
+}
+
+async function lockOne(request: LockRequest): Promise<Outcome> {
+  const { weights, known, upgrade, report } = request;
+  try {
+    const source = parseWeights(weights);
+    if (source.kind === "folder") return lockFolder(request, source.folder);
+    if (known !== undefined && !upgrade) return { weights: known };
+    const step = report.step(`Locking ${weights}`);
+    try {
+      const made = await lockRepository(source, (detail) => step.update(detail));
+      step.done(`${describe(made.files)} of commit ${made.revision?.slice(0, 7)}`);
+      return { weights: made };
+    } catch (error) {
+      step.fail("not locked");
+      throw error;
+    }
+  } catch (error) {
+    return { weights: known, problem: `"${weights}" can't be locked: ${explain(error)}` };
+  }
+}
+
+function lockFolder(
+  { root, weights, known, hashes, report }: LockRequest,
+  folder: string,
+): Outcome {
+  if (existsSync(join(root, folder))) {
+    const step = report.step(`Reading ${folder}`);
+    const files = readWeightsFolder(root, folder, hashes);
+    step.done(describe(files));
+    return { weights: { files: files.map(({ path, size, sha256 }) => ({ path, size, sha256 })) } };
+  }
+  if (known === undefined) {
+    return { weights: undefined, note: `"${weights}" is not here and stays unlocked` };
+  }
+  report.note(`"${weights}" is not here: ${WEIGHTS_LOCK} keeps what it has of it.`);
+  return { weights: known };
+}
+
+/** A refusal in words; what is no refusal is a bug, and passes. */
+function explain(error: unknown): string {
+  if (error instanceof ArchiveSourceError) return error.message;
+  if (error instanceof HubError) return `${error.message}. ${error.step}`;
+  throw error;
+}
+
+/** What the stack files name, by themselves or by Pulumi.yaml's default, each once, sorted. */
 async function namedWeights(root: string): Promise<string[]> {
   const named = new Set<string>();
-  for (const name of (await readdir(root)).filter((file) => /^Pulumi(\..+)?\.yaml$/.test(file))) {
+  const files = (await readdir(root)).filter((file) => /^Pulumi\..+\.yaml$/.test(file));
+  for (const name of files) {
     const { config } = Object(parse(await readFile(join(root, name), "utf8"))) as {
       config?: Record<string, unknown>;
     };
-    const value = config?.["vertex-diffusion:weights"] ?? defaultOf(config?.["weights"]);
-    if (typeof value === "string") named.add(weightsKey(value));
+    const value = config?.["vertex-diffusion:weights"] ?? (await readDefaultWeights(root));
+    named.add(weightsKey(String(value)));
   }
   return [...named].sort();
-}
-
-/** Pulumi.yaml declares settings by their short names, each with its default. */
-function defaultOf(declared: unknown): unknown {
-  return (Object(declared) as { default?: unknown }).default;
 }
 
 async function writeLock(root: string, lock: WeightsLock): Promise<boolean> {

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { DEMO_WEIGHTS } from "../../scripts/local/stack-files.ts";
+import { DEMO_WEIGHTS } from "../../scripts/local/twin-weights.ts";
 import { clearKilledRuns } from "../../scripts/toolchain/killed-runs.ts";
 import { localEnvironment } from "../../scripts/toolchain/environment.ts";
 import { findGcpPlugin, prepareLocalHome } from "../../scripts/toolchain/gcp-plugin.ts";
@@ -47,6 +47,7 @@ const DEFAULT_SETTINGS = {
   machineType: "n1-standard-8",
   acceleratorType: "NVIDIA_TESLA_T4",
   dedicatedEndpoint: "false",
+  weights: "weights",
   forceDestroy: "true",
   emulator: "true",
 };

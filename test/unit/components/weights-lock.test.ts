@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
 import { FileHashes } from "../../../components/file-hashes.ts";
-import { lockedWeights, weightsKey } from "../../../components/weights-lock.ts";
+import { lockedWeights } from "../../../components/weights-lock.ts";
+import { weightsKey } from "../../../components/weights-source.ts";
 import { writeLock } from "../../support/pipeline-folder.ts";
 
 let root: string;

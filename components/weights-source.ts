@@ -1,0 +1,37 @@
+import { posix } from "node:path";
+
+import { ArchiveSourceError } from "./source-folder.ts";
+
+/** What a value of the setting `weights` names. */
+export type WeightsSource =
+  | {
+      readonly kind: "folder";
+      /** Relative to the project's folder. */
+      readonly folder: string;
+    }
+  | {
+      readonly kind: "hub";
+      /** "OWNER/NAME" on the Hugging Face hub. */
+      readonly repository: string;
+      /** Branch, tag or commit; null: the main branch. */
+      readonly revision: string | null;
+    };
+
+/** hf://OWNER/NAME or hf://OWNER/NAME@REVISION, as the hub's own tools write it. */
+const HUB = /^hf:\/\/([\w.-]+\/[\w.-]+)(?:@([\w./-]+))?$/;
+
+/** Throws ArchiveSourceError for an address that is none of these. */
+export function parseWeights(weights: string): WeightsSource {
+  const hub = HUB.exec(weights);
+  if (hub !== null) return { kind: "hub", repository: hub[1]!, revision: hub[2] ?? null };
+  if (!/^\w+:\/\//.test(weights)) return { kind: "folder", folder: weights };
+  throw new ArchiveSourceError(
+    "weights",
+    `"${weights}" is no address of weights. Name a folder beside Pulumi.yaml, or "hf://OWNER/NAME@REVISION".`,
+  );
+}
+
+/** One name for what is the same: "weights", "./weights" and "weights/"; an address as it is. */
+export function weightsKey(weights: string): string {
+  return weights.includes("://") ? weights : posix.normalize(weights).replace(/(?<=.)\/$/, "");
+}
