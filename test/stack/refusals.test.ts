@@ -10,7 +10,7 @@ const CLEAN = {
   maxReplicas: null,
   bucketName: null,
   handler: null,
-  weights: null,
+  weights: "weights",
   emulator: "true",
 };
 
@@ -47,6 +47,11 @@ describe("a preview of what can't be deployed", () => {
       what: "a missing weights folder",
       settings: { weights: "nowhere" },
       says: 'vertex-diffusion:weights: the folder "nowhere"',
+    },
+    {
+      what: "the default weights where they are not locked yet",
+      settings: { weights: null },
+      says: 'vertex-diffusion:weights: "hf://stable-diffusion-v1-5/stable-diffusion-v1-5" is not in weights.lock.json. Run "npm run lock"',
     },
     {
       what: "a local stack without its emulator's address",

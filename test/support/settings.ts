@@ -19,7 +19,7 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     serviceAccount: null,
     dedicatedEndpoint: true,
     handler: "handler",
-    weights: "weights",
+    weights: "hf://stable-diffusion-v1-5/stable-diffusion-v1-5",
     env: {},
     labels: {},
     bucketName: "my-project-diffusion-dev",
