@@ -54,7 +54,7 @@ export async function measurePack(options: PackOptions, report: Report): Promise
     await writeSources(folder, sizeBytes);
     // Files that were written within 2 s before they are hashed are hashed again next time.
     await delay(SETTLED_MS);
-    await lockWeights({ root: folder }, { ...report, step: () => step });
+    await lockWeights({ root: folder, upgrade: false }, { ...report, step: () => step });
     const results = await interleave(contestants(folder, options), {
       rounds,
       signal,
