@@ -56,6 +56,12 @@ export async function lockPackages(
       `Could not lock the packages of "${handler}": it has no ${REQUIREMENTS}. Write one, or name another folder with --handler.`,
     );
   });
+  const option = listRequirements(text).find((line) => line.startsWith("-"));
+  if (option !== undefined) {
+    throw new UserError(
+      `Could not lock the packages of "${handler}": its ${REQUIREMENTS} has "${option}", and a preview could not see what changes there. List requirements alone.`,
+    );
+  }
   const before = await readFile(join(root, lock), "utf8").catch(() => "");
   const base = await findBasePython();
   const uv = await ensureUv(cacheFolder(), base, report);

@@ -70,7 +70,7 @@ describe("lockPackages with the pinned uv and an index on this machine", () => {
   });
 
   afterEach(async () => {
-    await index.stop();
+    await index?.stop();
     rmSync(root, { recursive: true });
   });
 
@@ -142,5 +142,13 @@ describe("lockPackages with the pinned uv and an index on this machine", () => {
 
     await expect(failed).rejects.toThrow(/Could not resolve .* for Python 3.9:/);
     expect(readLock()).toBe(first);
+  });
+
+  it("refuses requirements that lie elsewhere, where a preview would not see them change", async () => {
+    writeFileSync(join(root, "handler/requirements.in"), "pipes\n-r more.txt\n");
+
+    await expect(lock()).rejects.toThrow(
+      `Could not lock the packages of "handler": its requirements.in has "-r more.txt", and`,
+    );
   });
 });
