@@ -10,8 +10,9 @@ import { runMain, UserError } from "./toolchain/user-error.ts";
 
 const HELP = `Usage: npm run setup -- [options]
 
-Makes ready the Pulumi CLI, the Python environment of the model servers and the gcp plugin, in the
-user's cache folder ($XDG_CACHE_HOME or ~/.cache). Run again, it changes nothing.
+Makes ready the Pulumi CLI, the Python environment of the model servers, the handler's packages and
+the gcp plugin, in the user's cache folder ($XDG_CACHE_HOME or ~/.cache). Run again, it changes
+nothing.
 
   --plan    say what would be downloaded or built, and do nothing
   --json    print where everything is as JSON: pulumi, python, java, gcpPlugin
