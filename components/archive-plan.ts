@@ -14,7 +14,14 @@ export interface ArchiveSources {
   readonly handler: string;
   /** A diffusers pipeline, as weights.lock.json has it: a folder or an address. */
   readonly weights: string;
+  readonly weightsIn: WeightsPlace;
 }
+
+/** Whether the weights are packed into model.mar, or stand beside it in the artifact's folder. */
+export type WeightsPlace = "archive" | "artifact";
+
+/** What the handler fetches weights by that stand beside the archive. */
+const WEIGHTS_LISTING = "weights.json";
 
 /** Hashes of long files, relative to the project's folder. */
 export const FILE_HASHES = ".local/file-hashes.json";
@@ -46,14 +53,36 @@ const MANIFEST = `${JSON.stringify(
  */
 export function planArchive(root: string, sources: ArchiveSources): ArchivePlan {
   const hashes = new FileHashes(join(root, FILE_HASHES));
-  const entries = [
+  const code = [
     ...handlerEntries(root, sources.handler, hashes),
     ...planPackages(root, sources.handler),
-    ...weightsEntries(root, sources.weights, hashes),
-  ].sort((a, b) => (a.path < b.path ? -1 : 1));
+  ];
+  const weights = weightsEntries(root, sources.weights, hashes);
   hashes.save();
-  refuseSameNames(entries);
-  return { schema: 1, digest: digestOf(entries), manifest: MANIFEST, entries };
+  const isPacked = sources.weightsIn === "archive";
+  const entries = sortedByPath([...code, ...(isPacked ? weights : [listingOf(weights)])]);
+  refuseSameNames(isPacked ? entries : [...entries, ...weights]);
+  const plan = { schema: 1, digest: digestOf(entries), manifest: MANIFEST, entries } as const;
+  return isPacked ? plan : { ...plan, beside: sortedByPath(weights) };
+}
+
+function sortedByPath(entries: readonly ArchiveEntry[]): ArchiveEntry[] {
+  return entries.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** The file by which an archive names weights that stand beside it. */
+function listingOf(weights: readonly ArchiveEntry[]): ArchiveEntry {
+  const files = weights.map(({ path, size, sha256 }) => ({
+    path: path.replace(/^weights\//, ""),
+    size,
+    sha256,
+  }));
+  const text = `${JSON.stringify({ schema: 1, files })}\n`;
+  const sha256 = createHash("sha256").update(text).digest("hex");
+  return {
+    ...{ path: WEIGHTS_LISTING, source: WEIGHTS_LISTING, text },
+    ...{ size: Buffer.byteLength(text), sha256 },
+  };
 }
 
 function handlerEntries(root: string, folder: string, hashes: FileHashes): ArchiveEntry[] {

@@ -6,15 +6,9 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ArchivePlan } from "@vertex-diffusion/providers/archive";
 
 import { planArchive } from "./archive-plan.ts";
+import type { ArchiveSources } from "./archive-plan.ts";
 import { SettingsError } from "./settings.ts";
 import { ArchiveSourceError } from "./source-folder.ts";
-
-export interface ModelArchiveArgs {
-  /** Folder with handler.py and its modules, relative to the project's folder. */
-  readonly handler: string;
-  /** A diffusers pipeline as weights.lock.json has it: a folder relative to the project's, or an address. */
-  readonly weights: string;
-}
 
 /**
  * What model.mar is made of. A preview reads the handler and the lock, and the weights where they lie here; the archive
@@ -26,7 +20,7 @@ export class ModelArchive extends pulumi.ComponentResource {
   /** The plan that the upload reads, relative to the project's folder. Written by `up` alone. */
   readonly planPath: string;
 
-  constructor(name: string, args: ModelArchiveArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: ArchiveSources, opts?: pulumi.ComponentResourceOptions) {
     super("vertex-diffusion:index:ModelArchive", name, {}, opts);
     const root = process.cwd();
     const plan = planOrRefuse(root, args);
@@ -37,7 +31,7 @@ export class ModelArchive extends pulumi.ComponentResource {
   }
 }
 
-function planOrRefuse(root: string, args: ModelArchiveArgs): ArchivePlan {
+function planOrRefuse(root: string, args: ArchiveSources): ArchivePlan {
   try {
     return planArchive(root, args);
   } catch (error) {

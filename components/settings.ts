@@ -4,6 +4,7 @@ import type { RolloutKind } from "@vertex-diffusion/providers/deployment";
 
 import { readAdopt } from "./adopt-setting.ts";
 import type { AdoptSetting } from "./adopt-setting.ts";
+import type { WeightsPlace } from "./archive-plan.ts";
 import { checkMachine } from "./machine-rules.ts";
 import type { Problem } from "./machine-rules.ts";
 import { checkRollout } from "./rollout-rules.ts";
@@ -34,6 +35,7 @@ export interface Settings {
   readonly dedicatedEndpoint: boolean;
   readonly handler: string;
   readonly weights: string;
+  readonly weightsIn: WeightsPlace;
   readonly env: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly bucketName: string;
@@ -108,6 +110,7 @@ export function readSettings(): Settings {
     dedicatedEndpoint: config.requireBoolean("dedicatedEndpoint"),
     handler: config.require("handler"),
     weights: config.require("weights"),
+    weightsIn: config.require("weightsIn") as WeightsPlace,
     env: config.getObject<Record<string, string>>("env") ?? {},
     labels: config.getObject<Record<string, string>>("labels") ?? {},
     bucketName,
@@ -147,6 +150,12 @@ export function checkSettings(settings: Settings): Problem[] {
     problems.push({
       setting: "container",
       reason: `"${String(container)}" is not a kind of container. Offered: "prebuilt".`,
+    });
+  }
+  if (settings.weightsIn !== "archive" && settings.weightsIn !== "artifact") {
+    problems.push({
+      setting: "weightsIn",
+      reason: `"${String(settings.weightsIn)}" is no place for weights. Offered: "archive", "artifact".`,
     });
   }
   if (!/^[\w.-]+\/.+/.test(settings.image)) {

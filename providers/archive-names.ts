@@ -14,9 +14,22 @@ export function partsPrefix(digest: string): string {
   return `${PARTS_PREFIX}${digest}/`;
 }
 
-/** The folder of the archive that an object belongs to, and whether it is only a part on its way there. */
-export function placeOf(objectName: string): { readonly folder: string; readonly isPart: boolean } {
-  const folder = objectName.slice(0, objectName.lastIndexOf("/"));
-  const isPart = folder.startsWith(PARTS_PREFIX);
-  return { folder: isPart ? ARCHIVES_PREFIX + folder.slice(PARTS_PREFIX.length) : folder, isPart };
+/** Name of an object beside the archive, by its path there: "weights/unet/model.safetensors". */
+export function besideName(digest: string, path: string): string {
+  return `${ARCHIVES_PREFIX}${digest}/${path}`;
+}
+
+/** Where an object under the archives belongs. */
+export interface ArchivePlace {
+  /** "archives/DIGEST" of the archive that it belongs to, or will once it is whole. */
+  readonly folder: string;
+  readonly kind: "archive" | "beside" | "part";
+}
+
+export function placeOf(objectName: string): ArchivePlace {
+  const isPart = objectName.startsWith(PARTS_PREFIX);
+  const inside = objectName.slice(isPart ? PARTS_PREFIX.length : ARCHIVES_PREFIX.length);
+  const digest = inside.slice(0, inside.indexOf("/"));
+  const kind = isPart ? "part" : objectName === archiveName(digest) ? "archive" : "beside";
+  return { folder: ARCHIVES_PREFIX + digest, kind };
 }

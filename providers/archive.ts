@@ -33,6 +33,8 @@ export interface ArchiveEntry {
   readonly sha256: string;
   /** CRC-32 of the content, where the file was read whole for its SHA-256. */
   readonly crc32?: number;
+  /** The content itself, of an entry that is made and lies nowhere. */
+  readonly text?: string;
 }
 
 /** All that model.mar is made of. The digest is a function of the entries and the manifest alone. */
@@ -44,6 +46,8 @@ export interface ArchivePlan {
   readonly manifest: string;
   /** Sorted by path. */
   readonly entries: readonly ArchiveEntry[];
+  /** Files that stand beside model.mar in its folder, sorted by path. Entries name their hashes, so the digest covers them. */
+  readonly beside?: readonly ArchiveEntry[];
 }
 
 /** Where archives are built, relative to the project's folder. */
@@ -88,12 +92,7 @@ export async function buildArchive(
   const needed = plan.entries.reduce((sum, { size }) => sum + size + RECORDS_BYTES, RECORDS_BYTES);
   requireSpace(needed, await freeBytes(BUILD_FOLDER));
   const wheelsAtHand = await withWheels(plan.entries, (line) => showProgress(urn, line));
-  const entries = await fetchWeights(wheelsAtHand, {
-    urn,
-    buildBytes: needed,
-    buildFolder: BUILD_FOLDER,
-    freeBytes,
-  });
+  const entries = await fetchEntries(wheelsAtHand, urn, needed, freeBytes);
   const unfinished = `${target}.${process.pid}.part`;
   try {
     await writeArchive({ ...plan, entries }, unfinished, urn);
@@ -102,6 +101,27 @@ export async function buildArchive(
   } finally {
     await rm(unfinished, { force: true });
   }
+}
+
+/** The same entries with local files in place of addresses, checked, to be sent as they are. */
+export async function filesToSend(
+  entries: readonly ArchiveEntry[],
+  urn: string,
+): Promise<readonly ArchiveEntry[]> {
+  await mkdir(BUILD_FOLDER, { recursive: true });
+  const files = await fetchEntries(entries, urn, 0, freeBytesIn);
+  // What was fetched was checked on its way.
+  for (const file of files) if (file.origin === undefined) await crc32Of(file);
+  return files;
+}
+
+async function fetchEntries(
+  entries: readonly ArchiveEntry[],
+  urn: string,
+  buildBytes: number,
+  freeBytes: (folder: string) => Promise<number>,
+): Promise<readonly ArchiveEntry[]> {
+  return fetchWeights(entries, { urn, buildBytes, buildFolder: BUILD_FOLDER, freeBytes });
 }
 
 /** Bytes that this user may still write where the folder lies. */
@@ -168,6 +188,10 @@ function megabytes(bytes: number): string {
 }
 
 async function addFile(archive: MarArchive, entry: ArchiveEntry): Promise<void> {
+  if (entry.text !== undefined) {
+    await addBytes(archive, entry.path, Buffer.from(entry.text));
+    return;
+  }
   if (entry.size <= WHOLE_LIMIT_BYTES) {
     const content = await readFile(entry.source).catch((error: unknown) => {
       throw changed(entry, detailOf(error));

@@ -9,9 +9,9 @@ import type { ArchiveUploadOutputs } from "./upload.ts";
 
 const { undeployTimeoutSeconds, deleteTimeoutSeconds } = TIME_LIMITS;
 
-/** What the state has of an archive, in today's shape. */
+/** What the state has of an archive, in today's shape. Early ones have all in model.mar. */
 export function migrateArchive(recorded: ArchiveUploadOutputs): ArchiveUploadOutputs {
-  return inShape(recorded, {});
+  return inShape(recorded, { beside: {} });
 }
 
 /** What the state has of a model, in today's shape. Shape 1 knows no limit of deletions and no adoption. */

@@ -14,6 +14,8 @@ export const ADOPTED_LABEL = "vertex-diffusion-adopted";
 export const OBJECT_STACK_KEY = "vertex-diffusion-stack";
 export const OBJECT_DIGEST_KEY = "vertex-diffusion-digest";
 export const OBJECT_CRC32C_KEY = "vertex-diffusion-crc32c";
+/** SHA-256 of a file beside an archive, hex. */
+export const OBJECT_SHA256_KEY = "vertex-diffusion-sha256";
 
 type Labels = Readonly<Record<string, string>>;
 

@@ -4,6 +4,9 @@ import type { File, Storage } from "@google-cloud/storage";
 
 import { ARCHIVES_PREFIX, archiveName, partsPrefix } from "./archive-names.ts";
 import { buildArchive, readPlan } from "./archive.ts";
+import type { ArchivePlan } from "./archive.ts";
+import { besideDrift, ensureBeside } from "./beside.ts";
+import type { Beside } from "./beside.ts";
 import { compare, driftNotice, inputsOf } from "./changes.ts";
 import type { Changes, EffectTable } from "./changes.ts";
 import { storageClient } from "./clients.ts";
@@ -47,6 +50,8 @@ export interface ArchiveUploadOutputs extends ArchiveUploadInputs, Reconciled {
   readonly sizeBytes: number;
   /** Checksum that Cloud Storage holds, base64. */
   readonly crc32c: string;
+  /** Files beside model.mar, with their checksums. */
+  readonly beside: Beside;
 }
 
 export const effects: EffectTable<ArchiveUploadInputs> = {
@@ -100,7 +105,10 @@ export async function read(
       const [exists] = await retrying(() => storage.bucket(recorded.bucket).exists());
       if (!exists) return { id: "" };
     }
-    const drift = describeDrift(recorded, file);
+    const bucket = storage.bucket(recorded.bucket);
+    const drift =
+      describeDrift(recorded, file) ??
+      (await retrying(() => besideDrift(bucket, recorded.digest, recorded.beside)));
     const props = { ...recorded, drift };
     say(recorded.progressUrn, driftNotice(effects, recorded, props));
     return { id, props: plain(props), inputs: plain(inputsOf(effects, props)) };
@@ -177,19 +185,34 @@ async function reconcile(
   try {
     const storage = await storageOf(inputs);
     const sending: Sending = { hasAdvanced: false };
+    const plan = await readPlan(inputs.planPath);
+    const hasAdvanced = () => {
+      const answer = sending.hasAdvanced;
+      sending.hasAdvanced = false;
+      return answer;
+    };
+    // Before the archive: where that is, its weights are.
+    const beside = await retrying(
+      () =>
+        ensureBeside({
+          ...{ bucket: storage.bucket(inputs.bucket), stackUid: inputs.stackUid },
+          ...{ digest: inputs.digest, files: plan.beside ?? [], sizes, urn: inputs.progressUrn },
+          onArrival: () => {
+            sending.hasAdvanced = true;
+          },
+        }),
+      hasAdvanced,
+    );
     const file = await retrying(
-      () => ensureObject(storage, inputs, recordedCrc32c, sizes, sending),
-      () => {
-        const { hasAdvanced } = sending;
-        sending.hasAdvanced = false;
-        return hasAdvanced;
-      },
+      () => ensureObject(storage, inputs, plan, recordedCrc32c, sizes, sending),
+      hasAdvanced,
     );
     if (sending.path !== undefined) await rm(sending.path, { force: true });
     return plain({
       ...inputs,
       sizeBytes: Number(file.metadata.size ?? 0),
       crc32c: file.metadata.crc32c ?? "",
+      beside,
       schema: SCHEMA,
       pending: null,
       drift: null,
@@ -206,6 +229,7 @@ async function reconcile(
 async function ensureObject(
   storage: Storage,
   inputs: ArchiveUploadInputs,
+  plan: ArchivePlan,
   recordedCrc32c: string | null,
   sizes: PartSizes,
   sending: Sending,
@@ -228,7 +252,7 @@ async function ensureObject(
       return existing;
     }
   }
-  sending.path ??= await buildArchive(await readPlan(inputs.planPath), inputs.progressUrn);
+  sending.path ??= await buildArchive(plan, inputs.progressUrn);
   const file = bucket.file(archiveName(digest));
   await sendObject({
     file,

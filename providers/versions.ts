@@ -153,10 +153,10 @@ export async function pruneArchives(
   if (used.has("")) return;
   const [files] = await storage.bucket(bucket).getFiles({ prefix: ARCHIVES_PREFIX });
   const found = files.map((file) => ({ file, ...placeOf(file.name) }));
-  const whole = new Set(found.filter(({ isPart }) => !isPart).map(({ folder }) => folder));
+  const whole = new Set(found.filter(({ kind }) => kind === "archive").map(({ folder }) => folder));
   if (declared && !whole.has(archiveFolder(declared))) return;
-  for (const { file, folder, isPart } of found) {
-    const isNeeded = used.has(folder) && !(isPart && whole.has(folder));
+  for (const { file, folder, kind } of found) {
+    const isNeeded = used.has(folder) && !(kind === "part" && whole.has(folder));
     if (!isNeeded && file.metadata.metadata?.[OBJECT_STACK_KEY] === stackUid) {
       await deleteAsSeen(file);
     }

@@ -22,7 +22,7 @@ export class ArchiveUpload extends pulumi.dynamic.Resource {
     opts?: pulumi.CustomResourceOptions,
   ) {
     const progressUrn = progressUrnOf("ArchiveUpload", name, opts?.parent);
-    const outputs = { sizeBytes: undefined, crc32c: undefined };
+    const outputs = { sizeBytes: undefined, crc32c: undefined, beside: undefined };
     super(
       provider,
       name,

@@ -121,6 +121,7 @@ describe("a stack whose names another stack has", () => {
           ...OUTPUTS,
           sizeBytes: 1,
           crc32c: "",
+          beside: {},
         }),
     },
     {

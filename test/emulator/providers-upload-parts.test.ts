@@ -143,6 +143,7 @@ describe("an archive that is sent in parts", () => {
       ...inputs,
       sizeBytes: 0,
       crc32c: "",
+      beside: {},
       schema: 2,
       pending: null,
       drift: null,

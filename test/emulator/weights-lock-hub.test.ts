@@ -123,7 +123,7 @@ describe("npm run lock of a repository on the hub", () => {
     hub = undefined;
     process.env.HF_ENDPOINT = NO_HUB;
 
-    const plan = planArchive(root, { handler: "handler", weights: WEIGHTS });
+    const plan = planArchive(root, { handler: "handler", weights: WEIGHTS, weightsIn: "archive" });
 
     const from = "unet/diffusion_pytorch_model.fp16.safetensors";
     expect(plan.entries.at(-1)).toEqual({

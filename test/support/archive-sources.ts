@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import type { ArchivePlan } from "../../providers/archive.ts";
 
@@ -15,8 +15,12 @@ const MANIFEST = JSON.stringify({
 
 /** A folder that stands for the project's: archives are planned and built in it while the process is there. */
 export interface ArchiveSources {
-  /** Writes a file and a plan of handler.py and this file; answers what ArchiveUpload is told of it. */
-  plan(content: string | Buffer, name?: string): { digest: string; planPath: string };
+  /** Writes a file and a plan of handler.py and this file, with others beside the archive; answers what ArchiveUpload is told. */
+  plan(
+    content: string | Buffer,
+    name?: string,
+    beside?: Readonly<Record<string, string | Buffer>>,
+  ): { digest: string; planPath: string };
   /** Writes a source file anew behind the plan's back. */
   overwrite(name: string, content: string): void;
   remove(): void;
@@ -29,14 +33,20 @@ export function enterArchiveSources(): ArchiveSources {
   process.chdir(root);
   writeFileSync("handler.py", readFileSync(LIGHT_HANDLER));
   return {
-    plan: (content, name = "note.txt") => {
+    plan: (content, name = "note.txt", others = {}) => {
       writeFileSync(name, content);
-      const entries = ["handler.py", name].map((path) => {
+      for (const [path, bytes] of Object.entries(others)) {
+        mkdirSync(dirname(path), { recursive: true });
+        writeFileSync(path, bytes);
+      }
+      const toEntry = (path: string) => {
         const bytes = readFileSync(path);
         return { path, source: path, size: bytes.length, sha256: sha256(bytes) };
-      });
-      const digest = sha256(JSON.stringify(entries));
-      const plan: ArchivePlan = { schema: 1, digest, manifest: MANIFEST, entries };
+      };
+      const entries = ["handler.py", name].map(toEntry);
+      const beside = Object.keys(others).map(toEntry);
+      const digest = sha256(JSON.stringify([...entries, ...beside]));
+      const plan: ArchivePlan = { schema: 1, digest, manifest: MANIFEST, entries, beside };
       const planPath = `${digest}.json`;
       writeFileSync(planPath, JSON.stringify(plan));
       return { digest, planPath };

@@ -9,6 +9,7 @@ import { readWeightsFolder } from "../../components/weights-lock.ts";
 export interface PipelineFolder {
   readonly handler: string;
   readonly weights: string;
+  readonly weightsIn: "archive";
   /** Digest of the archive that they make. */
   readonly digest: string;
   remove(): void;
@@ -27,6 +28,7 @@ export function enterPipelineFolder(): PipelineFolder {
   return {
     handler: "handler",
     weights: "weights",
+    weightsIn: "archive",
     digest: "8c1dcf31d62c9109c80b7823620f3aa5875ab9229f71bc25a6b734d24089b8f4",
     remove: () => {
       process.chdir(before);

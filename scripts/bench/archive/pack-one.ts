@@ -17,7 +17,11 @@ async function packNaively(): Promise<void> {
 
 /** As `up` does it: the plan, which compares the weights with their lock, then the bytes. */
 async function packAsProduct(): Promise<void> {
-  const plan = planArchive(process.cwd(), { handler: "handler", weights: "weights" });
+  const plan = planArchive(process.cwd(), {
+    handler: "handler",
+    weights: "weights",
+    weightsIn: "archive",
+  });
   await buildArchive(plan, "");
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   cpSync,
@@ -14,11 +15,12 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
 import { planArchive } from "../../../components/archive-plan.ts";
+import type { ArchiveSources } from "../../../components/archive-plan.ts";
 import { hashRequirements } from "../../../components/packages-lock.ts";
 import { ArchiveSourceError } from "../../../components/source-folder.ts";
 import { writeLock } from "../../support/pipeline-folder.ts";
 
-const SOURCES = { handler: "handler", weights: "weights" };
+const SOURCES: ArchiveSources = { handler: "handler", weights: "weights", weightsIn: "archive" };
 
 let root: string;
 
@@ -125,7 +127,11 @@ describe("planArchive", () => {
 
     cpSync(join(root, "handler"), join(root, "elsewhere/code"), { recursive: true });
     cpSync(join(root, "weights"), join(root, "elsewhere/sd-1.5"), { recursive: true });
-    const moved = planLocked({ handler: "elsewhere/code", weights: "elsewhere/sd-1.5" });
+    const moved = planLocked({
+      ...SOURCES,
+      handler: "elsewhere/code",
+      weights: "elsewhere/sd-1.5",
+    });
 
     expect(moved.digest).toBe(before);
   });
@@ -277,6 +283,48 @@ describe("planArchive", () => {
     const locked = planArchive(root, SOURCES);
     expect(locked.digest).toBe(whole.digest);
     expect(locked.entries.map(({ path }) => path)).toEqual(whole.entries.map(({ path }) => path));
+  });
+});
+
+describe("weights beside the archive", () => {
+  const BESIDE: ArchiveSources = { ...SOURCES, weightsIn: "artifact" };
+
+  it("are named by the archive, with size and SHA-256, and are no part of it", () => {
+    const { entries, beside } = planArchive(root, BESIDE);
+    const packed = planArchive(root, SOURCES).entries;
+
+    expect(entries.map(({ path }) => path)).toEqual(["handler.py", "lib/rules.py", "weights.json"]);
+    expect(beside).toEqual(packed.filter(({ path }) => path.startsWith("weights/")));
+    const text = entries.at(-1)?.text ?? "";
+    expect(JSON.parse(text)).toEqual({
+      schema: 1,
+      files: beside?.map(({ path, size, sha256 }) => ({
+        path: path.slice("weights/".length),
+        size,
+        sha256,
+      })),
+    });
+    expect(entries.at(-1)).toMatchObject({
+      size: text.length,
+      sha256: createHash("sha256").update(text).digest("hex"),
+    });
+  });
+
+  it("make another digest than packed ones, and another when they change", () => {
+    const before = planArchive(root, BESIDE).digest;
+
+    write("weights/unet/model.safetensors", tensors(10, "1"));
+
+    expect(before).not.toBe(planLocked().digest);
+    expect(before).not.toBe(planLocked(BESIDE).digest);
+  });
+
+  it("leave no room for a handler's own weights.json", () => {
+    write("handler/weights.json", "{}");
+
+    expect(refusal(BESIDE).message).toBe(
+      `"handler/weights.json" and "weights.json" would be one file where case does not count. Rename one.`,
+    );
   });
 });
 
