@@ -14,6 +14,8 @@ export interface LockedFile {
   readonly path: string;
   /** Path where it comes from, where that is another: "unet/diffusion_pytorch_model.fp16.safetensors". */
   readonly from?: string;
+  /** Generation of an object in Cloud Storage. */
+  readonly generation?: string;
   /** Bytes. */
   readonly size: number;
   /** SHA-256 of the content, hex. */
@@ -105,6 +107,8 @@ export function lockedWeights(
       return lockedFolder(root, source.folder, locked, hashes);
     case "hub":
       return lockedRepository(weights, source.repository, locked);
+    case "gs":
+      return lockedBucketFolder(weights, source, locked);
   }
 }
 
@@ -141,6 +145,19 @@ function lockedRepository(
     sha256,
     origin: { kind: "hub", repository, revision, path: from },
   }));
+}
+
+function lockedBucketFolder(
+  weights: string,
+  { bucket, folder }: { readonly bucket: string; readonly folder: string },
+  locked: LockedWeights | undefined,
+): WeightsFile[] {
+  if (locked === undefined) throw notLocked(weights);
+  return locked.files.map(({ path, from = path, generation = "", size, sha256 }) => {
+    const object = folder === "" ? from : `${folder}/${from}`;
+    const source = `gs://${bucket}/${object}#${generation}`;
+    return { path, source, size, sha256, origin: { kind: "gs", bucket, object, generation } };
+  });
 }
 
 function notLocked(weights: string): ArchiveSourceError {

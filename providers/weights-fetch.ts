@@ -2,27 +2,22 @@ import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { ArchiveEntry } from "./archive.ts";
+import { openObject } from "./bucket-files.ts";
+import type { ObjectAddress } from "./bucket-files.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { cancelled, showProgress } from "./engine.ts";
-import { ReconcileError, detailOf, isTransient } from "./errors.ts";
+import { ReconcileError, detailOf, isNotFound, isTransient, nextStep } from "./errors.ts";
 import { HubError, openHubFile } from "./hub.ts";
-import type { OpenedFile } from "./hub.ts";
+import type { HubAddress, OpenedFile } from "./hub.ts";
 import { PartFile, partBytes, readContent } from "./part-file.ts";
 import type { Content } from "./part-file.ts";
 import { patienceMs, pause } from "./patience.ts";
 import { retrying } from "./retry.ts";
 import { TransferRate } from "./transfer-rate.ts";
 
-/** Where a file of the weights comes from that does not lie in the project's folder. */
-export interface WeightsOrigin {
-  readonly kind: "hub";
-  /** "OWNER/NAME" on the Hugging Face hub. */
-  readonly repository: string;
-  /** Commit, 40 hex digits. */
-  readonly revision: string;
-  /** Path in the repository. */
-  readonly path: string;
-}
+/** Where a file of the weights comes from that does not lie in the project's folder: a commit, or a generation. */
+export type WeightsOrigin =
+  ({ readonly kind: "hub" } & Required<HubAddress>) | ({ readonly kind: "gs" } & ObjectAddress);
 
 export interface FetchOptions {
   /** Resource whose Info column shows progress. */
@@ -173,6 +168,9 @@ async function continuePart(
       onProgress(part.size);
       if (part.size > entry.size) return;
     }
+  } catch (error) {
+    // A client may say of an aborted transfer only that it was aborted.
+    throw stalled.signal.aborted ? stalled.signal.reason : error;
   } finally {
     clearTimeout(timer);
   }
@@ -187,7 +185,9 @@ async function openOrigin(
   signal: AbortSignal,
 ): Promise<OpenedFile> {
   if (origin === undefined) throw new Error("a file without an origin is not fetched");
-  return openHubFile(origin, offset, signal);
+  return origin.kind === "hub"
+    ? openHubFile(origin, offset, signal)
+    : openObject(origin, offset, signal);
 }
 
 function notAsLocked(entry: ArchiveEntry, { size, sha256 }: Content): ReconcileError {
@@ -207,9 +207,15 @@ function cannotFetch(entry: ArchiveEntry, error: unknown): ReconcileError {
       `${start}: the disk of "${weightsCache()}" is full. Make room and run "up" again. ${kept}`,
     );
   }
-  const [why, step] =
-    error instanceof HubError
-      ? [error.message, error.step]
-      : [detailOf(error), "Check the connection and run the same command again."];
+  const [why, step] = explainRefusal(entry, error);
   return new ReconcileError(`${start}: ${why}. ${step} ${kept}`, { cause: error });
+}
+
+function explainRefusal({ origin }: ArchiveEntry, error: unknown): [why: string, step: string] {
+  if (error instanceof HubError) return [error.message, error.step];
+  if (origin?.kind === "gs" && isNotFound(error)) {
+    return ["that generation of it is gone", 'Run "npm run lock -- --upgrade".'];
+  }
+  const why = detailOf(error).replace(/\.?\s*$/, "");
+  return [why, nextStep(error) || "Check the connection and run the same command again."];
 }

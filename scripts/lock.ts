@@ -13,13 +13,13 @@ const HELP = `Usage: npm run lock -- [options]
 
 Writes weights.lock.json: path, size and SHA-256 of every file of the weights that the stack files name. A preview takes
 the archive's digest from it, so that it needs no weights, and refuses a folder that is not what the lock says. Weights
-that do not lie here keep what is locked of them, and a repository on the hub keeps its commit.
+that do not lie here keep what is locked of them, as repositories on the hub and folders of buckets do.
 
 Writes handler/packages.lock from handler/requirements.in: the wheels that the archive carries beyond the image's torch
 and numpy, with their hashes, for Python 3.9, 3.10 and 3.11 on Linux x86_64, and proves by a resolve without a network
 that they are all that is needed. Versions that are locked already stay where they fit. Commit both files.
 
-  --upgrade        take the commit that a repository is at now, and the newest packages that fit
+  --upgrade        take what repositories and buckets have now, and the newest packages that fit
   --handler DIR    another handler's folder (default: handler)
   --json           print [{lock, changed, summary, problems}] as JSON
   --help           print this

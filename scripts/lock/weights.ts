@@ -8,17 +8,19 @@ import { ArchiveSourceError } from "../../components/source-folder.ts";
 import { WEIGHTS_LOCK, readWeightsFolder, readWeightsLock } from "../../components/weights-lock.ts";
 import type { LockedWeights, WeightsLock } from "../../components/weights-lock.ts";
 import { parseWeights, weightsKey } from "../../components/weights-source.ts";
+import { ReconcileError, codeOf, detailOf, isTransient, nextStep } from "../../providers/errors.ts";
 import { HubError } from "../../providers/hub.ts";
 import { readDefaultWeights } from "../local/twin-weights.ts";
 import type { Report } from "../toolchain/report.ts";
 import { UserError } from "../toolchain/user-error.ts";
+import { lockBucketFolder } from "./bucket-weights.ts";
 import { lockRepository } from "./hub-weights.ts";
 import type { LockResult } from "./result.ts";
 
 export interface LockWeightsOptions {
   /** The project's folder. */
   readonly root: string;
-  /** Asks anew which commit a repository is at, also where the lock has one. */
+  /** Asks anew what a repository or a folder of objects holds, also where the lock has it. */
   readonly upgrade: boolean;
 }
 
@@ -76,8 +78,13 @@ async function lockOne(request: LockRequest): Promise<Outcome> {
     if (known !== undefined && !upgrade) return { weights: known };
     const step = report.step(`Locking ${weights}`);
     try {
-      const made = await lockRepository(source, (detail) => step.update(detail));
-      step.done(`${describe(made.files)} of commit ${made.revision?.slice(0, 7)}`);
+      const onProgress = (detail: string) => step.update(detail);
+      const made =
+        source.kind === "hub"
+          ? await lockRepository(source, onProgress)
+          : await lockBucketFolder(source, known, onProgress);
+      const commit = made.revision === undefined ? "" : ` of commit ${made.revision.slice(0, 7)}`;
+      step.done(`${describe(made.files)}${commit}`);
       return { weights: made };
     } catch (error) {
       step.fail("not locked");
@@ -109,7 +116,12 @@ function lockFolder(
 function explain(error: unknown): string {
   if (error instanceof ArchiveSourceError) return error.message;
   if (error instanceof HubError) return `${error.message}. ${error.step}`;
-  throw error;
+  // Cloud Storage's clients have a code for an answer; without credentials there is none.
+  const isRefusal =
+    codeOf(error) !== undefined || isTransient(error) || /credentials/.test(detailOf(error));
+  if (!isRefusal && !(error instanceof ReconcileError)) throw error;
+  const step = nextStep(error) || "Correct the address, or the rights of the account that asks.";
+  return `${detailOf(error).replace(/\.?\s*$/, ".")} ${step}`;
 }
 
 /** What the stack files name, by themselves or by Pulumi.yaml's default, each once, sorted. */

@@ -148,6 +148,17 @@ describe("fetchWeights", () => {
     expect(starts[0]).toBeGreaterThan(0);
   }, 60_000);
 
+  it("asks again for the rest of a transfer in which nothing arrives any more", async () => {
+    await serve();
+    process.env.VERTEX_DIFFUSION_PATIENCE_MS = "1000";
+    hub.faults.holdAfterBytes = 400_000;
+
+    const [fetched] = await fetchOne(LARGE);
+
+    expect(ranges()).toEqual([undefined, "bytes=400000-", "bytes=800000-"]);
+    expect(sha256Of(readFileSync(fetched!.source))).toBe(fetched!.sha256);
+  });
+
   it("begins anew where the server gives whole files only", async () => {
     await serve();
     hub.faults.cut = { afterBytes: 100_000, times: 1 };
