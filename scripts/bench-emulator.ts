@@ -4,6 +4,7 @@ import { formatPredict, measurePredict } from "./bench/emulator/predict.ts";
 import { formatStorage, measureStorage } from "./bench/emulator/storage.ts";
 import { withEmulator } from "./bench/emulator/subject.ts";
 import { describeMachine, formatMachine } from "./bench/machine.ts";
+import { endingSignal } from "./bench/ending-signal.ts";
 import { COMMON_HELP, parseSize, readOptions } from "./bench/options.ts";
 import { findPython } from "./toolchain/python-env.ts";
 import { terminalReport } from "./toolchain/report.ts";
@@ -84,15 +85,6 @@ function choosePart(only: string | undefined): readonly (typeof PARTS)[number][]
   const chosen = PARTS.filter((part) => only === undefined || part === only);
   if (chosen.length > 0) return chosen;
   throw new UserError(`--only must be one of ${PARTS.join(", ")}; got "${only}".`);
-}
-
-/** Aborted by Ctrl-C: what runs then ends, the emulator is stopped and its files are removed. */
-function endingSignal(): AbortSignal {
-  const ending = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    process.on(name, () => ending.abort(new UserError("The benchmark was interrupted.")));
-  }
-  return ending.signal;
 }
 
 await runMain(() => main(process.argv.slice(2)));

@@ -1,4 +1,4 @@
-import { createHash, randomFillSync } from "node:crypto";
+import { createHash } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
 import { copyFile, mkdtemp, open, rm } from "node:fs/promises";
@@ -15,6 +15,7 @@ import type { Report } from "../../toolchain/report.ts";
 import { forgetPeakMemory, readPeakMemoryMiB } from "../machine.ts";
 import { interleave, ratioOf, spreadOf, timeMs } from "../measure.ts";
 import type { Contestant, Spread } from "../measure.ts";
+import { writeRandomFile } from "../random-file.ts";
 import { formatNumber, formatRatio, formatTable } from "../table.ts";
 import { chunkClient } from "./chunk-client.ts";
 import { PROJECT } from "./subject.ts";
@@ -104,19 +105,6 @@ export async function measureStorage(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** Random, so that no disk and no connection can make it smaller. */
-async function writeRandomFile(path: string, sizeBytes: number): Promise<void> {
-  const file = await open(path, "w");
-  const block = Buffer.alloc(BLOCK_BYTES);
-  for (let left = sizeBytes; left > 0; left -= BLOCK_BYTES) {
-    randomFillSync(block);
-    await file.write(block, 0, Math.min(left, BLOCK_BYTES));
-  }
-  // Written back now, not under the first of the measurements.
-  await file.sync();
-  await file.close();
 }
 
 /** What the machine can do: nothing that stores the file can be faster than the copy, nor than its MD5 by one thread. */

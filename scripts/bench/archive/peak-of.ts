@@ -1,0 +1,35 @@
+import { spawn } from "node:child_process";
+import { readPeakMemoryMiB } from "../machine.ts";
+
+/** What one run of a command took. */
+export interface Run {
+  readonly ms: number;
+  /** The most that its process has held, MiB, seen every 50 ms; undefined where the system does not say. */
+  readonly peakMiB: number | undefined;
+}
+
+const LOOK_MS = 50;
+
+/** Runs a command to its end. Throws what it wrote when it fails. */
+export async function runMeasured(command: string, args: readonly string[]): Promise<Run> {
+  const started = performance.now();
+  const child = spawn(command, args, {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let peakMiB: number | undefined;
+  const look = setInterval(() => {
+    void readPeakMemoryMiB(child.pid ?? 0).then((seen) => (peakMiB = seen ?? peakMiB));
+  }, LOOK_MS);
+  let words = "";
+  child.stderr.on("data", (chunk: Buffer) => (words += chunk.toString()));
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", resolve);
+    });
+    if (code !== 0) throw new Error(`"${command}" ended with ${code}: ${words.slice(-2000)}`);
+    return { ms: performance.now() - started, peakMiB };
+  } finally {
+    clearInterval(look);
+  }
+}

@@ -1,0 +1,17 @@
+import { randomFillSync } from "node:crypto";
+import { open } from "node:fs/promises";
+
+const BLOCK_BYTES = 2 ** 20;
+
+/** Random, so that no disk and no connection can make it smaller. */
+export async function writeRandomFile(path: string, sizeBytes: number): Promise<void> {
+  const file = await open(path, "w");
+  const block = Buffer.alloc(BLOCK_BYTES);
+  for (let left = sizeBytes; left > 0; left -= BLOCK_BYTES) {
+    randomFillSync(block);
+    await file.write(block, 0, Math.min(left, BLOCK_BYTES));
+  }
+  // Written back now, not under the first of the measurements.
+  await file.sync();
+  await file.close();
+}
