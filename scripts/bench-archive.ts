@@ -1,4 +1,6 @@
-/** `npm run bench:archive`: how fast archives are sent, as ratios to what others need for the same file. */
+/** `npm run bench:archive`: how fast archives are packed and sent, as ratios to what others need for the same file. */
+import { dirname, join } from "node:path";
+import { formatPack, measurePack } from "./bench/archive/pack.ts";
 import { formatUploads, measureUploads } from "./bench/archive/upload.ts";
 import { withEmulator } from "./bench/emulator/subject.ts";
 import { endingSignal } from "./bench/ending-signal.ts";
@@ -12,13 +14,15 @@ import type { Report } from "./toolchain/report.ts";
 import { UserError, runMain } from "./toolchain/user-error.ts";
 import { checkNode } from "./toolchain/versions.ts";
 
-const HELP = `Usage: npm run bench:archive [-- upload] [-- options]
+const HELP = `Usage: npm run bench:archive [-- pack|upload] [options]
 
 Measures the ways of an archive against each other. What is compared runs in turns in the same minutes, so the ratios hold
 on a busy machine too; rates are this machine's.
 
+  pack         random weights with a small handler: this project, torch-model-archiver and archiver with its defaults against
+               cp of the weights; each by a process of its own, with its peak memory
   upload       to a local Cloud Storage: curl, this project, Google's Python and Node clients; each by a process of its own,
-               with its peak memory. gsutil is not among them: led to another host it waits for credentials
+               with its peak memory. gsutil is not among them: led to a local host it did not come to an end
 
   --gib N      size of the file in GiB (default 1); the disk holds it three times
 ${COMMON_HELP}
@@ -40,6 +44,7 @@ interface PartOptions {
 }
 
 const PARTS: Readonly<Record<string, (options: PartOptions) => Promise<PartResult>>> = {
+  pack: measurePacking,
   upload: measureUpload,
 };
 
@@ -75,6 +80,17 @@ async function main(args: readonly string[]): Promise<void> {
     ({ machine, text }) => `${formatMachine(machine)}\n\n${text}`,
   );
   process.stdout.write(`\n${texts.join("\n\n")}\n`);
+}
+
+async function measurePacking({ report, ...options }: PartOptions): Promise<PartResult> {
+  const { python } = await findPython(report);
+  const machine = await describeMachine({
+    npm: ["archiver", "fflate"],
+    python: { interpreter: python, packages: ["torch-model-archiver"] },
+  });
+  const torchModelArchiver = [join(dirname(python), "torch-model-archiver")];
+  const figures = await measurePack({ ...options, torchModelArchiver }, report);
+  return { machine, figures, text: formatPack(figures) };
 }
 
 async function measureUpload({ report, ...options }: PartOptions): Promise<PartResult> {

@@ -3,9 +3,14 @@ import { open } from "node:fs/promises";
 
 const BLOCK_BYTES = 2 ** 20;
 
-/** Random, so that no disk and no connection can make it smaller. */
-export async function writeRandomFile(path: string, sizeBytes: number): Promise<void> {
+/** So many random bytes behind a head: no disk and no connection can make them fewer. */
+export async function writeRandomFile(
+  path: string,
+  sizeBytes: number,
+  head = Buffer.alloc(0),
+): Promise<void> {
   const file = await open(path, "w");
+  await file.write(head);
   const block = Buffer.alloc(BLOCK_BYTES);
   for (let left = sizeBytes; left > 0; left -= BLOCK_BYTES) {
     randomFillSync(block);

@@ -78,7 +78,11 @@ async function readCalls(): Promise<number> {
 const OPTIONS = { urn: "", buildFolder: ".", buildBytes: 0, freeBytes: async () => 1e12 };
 
 function plannedWeights(): ArchiveEntry {
-  const { entries } = planArchive(root, { handler: "handler", weights: WEIGHTS });
+  const { entries } = planArchive(root, {
+    handler: "handler",
+    weights: WEIGHTS,
+    weightsIn: "archive",
+  });
   return entries.find(({ path }) => path === `weights/${PACKED}`)!;
 }
 

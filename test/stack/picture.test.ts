@@ -55,9 +55,9 @@ describe("the product's own handler and demo model on a stack", () => {
   it("comes up with what its archive brings and the image's torch", async () => {
     await stack.up();
 
-    const id = await outputOf("deployedModelId");
-    const log = await (await fetch(`${stack.emulator.address.rest}/_emulator/logs/${id}`)).text();
-    expect(log).toMatch(/Packages: \d+ wheels in the archive, \d+ used for Python 3\.11 from /);
+    expect(await serverLog()).toMatch(
+      /Packages: \d+ wheels in the archive, \d+ used for Python 3\.11 from /,
+    );
   }, 300_000);
 
   it("answers a prompt with a picture that decodes, the same for the same seed", async () => {
@@ -94,6 +94,24 @@ describe("the product's own handler and demo model on a stack", () => {
 
     await expect(predict(url, { prompt: "a red circle", width: 65 })).rejects.toThrow(/width/);
   }, 60_000);
+
+  it("draws the same when the weights stand beside the archive, which then is under 50 MB", async () => {
+    const instance = { prompt: "a red circle", num_inference_steps: 4, seed: 7 };
+    const packed = await predict(await outputOf("predictUrl"), instance);
+
+    await stack.set({ weightsIn: "artifact" });
+    await stack.up();
+
+    expect(await serverLog()).toMatch(/Weights: 12 files, 7\.3 MB, fetched from gs:\/\//);
+    expect(Number(await outputOf("archiveSizeBytes"))).toBeLessThan(50e6);
+    expect((await predict(await outputOf("predictUrl"), instance)).equals(packed)).toBe(true);
+  }, 300_000);
+
+  async function serverLog(): Promise<string> {
+    const id = await outputOf("deployedModelId");
+    const url = `${stack.emulator.address.rest}/_emulator/logs/${id}`;
+    return (await fetch(url)).text();
+  }
 
   function judgePicture(picture: Buffer): string {
     const env = { ...process.env, PYTHONPATH: join(PROJECT_ROOT, "scripts") };

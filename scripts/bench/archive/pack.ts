@@ -1,5 +1,4 @@
-import { randomFillSync } from "node:crypto";
-import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -8,9 +7,10 @@ import { lockWeights } from "../../lock/weights.ts";
 import type { Report } from "../../toolchain/report.ts";
 import { interleave, ratioOf, spreadOf } from "../measure.ts";
 import type { Contestant, Spread } from "../measure.ts";
+import { writeRandomFile } from "../random-file.ts";
 import { formatNumber, formatRatio, formatTable } from "../table.ts";
-import { runMeasured } from "./run-measured.ts";
-import type { ProcessFigures } from "./run-measured.ts";
+import { runMeasured } from "./peak-of.ts";
+import type { Run } from "./peak-of.ts";
 
 /** How fast one way of packing a folder is. */
 export interface PackRow {
@@ -19,8 +19,8 @@ export interface PackRow {
   readonly seconds: Spread;
   /** Against a plain copy of the weights, round by round. */
   readonly ratio: Spread;
-  /** The most that its process held, MiB. */
-  readonly peakMemoryMiB: number;
+  /** The most that its process held; undefined where the system does not say. */
+  readonly peakMiB: number | undefined;
 }
 
 export interface PackFigures {
@@ -32,8 +32,8 @@ export interface PackOptions {
   readonly rounds: number;
   /** Of the weights. */
   readonly sizeBytes: number;
-  /** Command of torch-model-archiver; null where it can't be had. */
-  readonly torchModelArchiver: readonly string[] | null;
+  /** Command of torch-model-archiver. */
+  readonly torchModelArchiver: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -60,12 +60,12 @@ export async function measurePack(options: PackOptions, report: Report): Promise
       signal,
       onProgress: (detail) => step.update(detail),
     });
-    const seconds = (name: string) => (results.get(name) ?? []).map((run) => run.seconds);
+    const seconds = (name: string) => (results.get(name) ?? []).map(({ ms }) => ms / 1000);
     const rows = [...results].map(([way, runs]) => ({
       way,
       seconds: spreadOf(seconds(way)),
       ratio: ratioOf(seconds(way), seconds(COPY)),
-      peakMemoryMiB: Math.max(...runs.map((run) => run.peakMemoryMiB)),
+      peakMiB: highest(runs),
     }));
     step.done();
     return { sizeBytes, rows };
@@ -83,20 +83,26 @@ export function formatPack({ sizeBytes, rows }: PackFigures): string {
     { head: "way", align: "left", cell: ({ way }) => way },
     { head: "seconds", cell: ({ seconds }) => formatNumber(seconds.median) },
     { head: "of cp's time", cell: ({ ratio }) => formatRatio(ratio) },
-    { head: "peak MiB", cell: ({ peakMemoryMiB }) => formatNumber(peakMemoryMiB) },
+    {
+      head: "peak memory, MiB",
+      cell: ({ peakMiB }) => (peakMiB === undefined ? "" : formatNumber(peakMiB)),
+    },
   ])}`;
 }
 
-function contestants(
-  folder: string,
-  { torchModelArchiver }: PackOptions,
-): Contestant<ProcessFigures>[] {
+function highest(runs: readonly Run[]): number | undefined {
+  const peaks = runs.flatMap(({ peakMiB }) => peakMiB ?? []);
+  return peaks.length === 0 ? undefined : Math.max(...peaks);
+}
+
+function contestants(folder: string, { torchModelArchiver }: PackOptions): Contestant<Run>[] {
   const packOne = (kind: "product" | "naive") => [process.execPath, PACK_ONE, kind];
   const run = (name: string, command: readonly string[], removed: readonly string[]) => ({
     name,
     run: async () => {
       for (const path of removed) await rm(join(folder, path), { recursive: true, force: true });
-      const figures = await runMeasured(command, folder);
+      const [file = "", ...args] = command;
+      const figures = await runMeasured(file, args, folder);
       for (const path of ["copy", BUILT, "theirs", "naive.mar"]) {
         await rm(join(folder, path), { recursive: true, force: true });
       }
@@ -107,19 +113,15 @@ function contestants(
     run(COPY, ["cp", "weights/unet/model.safetensors", "copy"], []),
     run("ours", packOne("product"), []),
     run("ours, weights not yet hashed", packOne("product"), [HASHES]),
-    ...(torchModelArchiver === null
-      ? []
-      : [
-          run(
-            "torch-model-archiver",
-            [
-              ...["sh", "-c", 'mkdir theirs && exec "$@" --force', "sh", ...torchModelArchiver],
-              ...["--model-name", "model", "--version", "1.0", "--export-path", "theirs"],
-              ...["--handler", "handler/handler.py", "--extra-files", "weights"],
-            ],
-            [],
-          ),
-        ]),
+    run(
+      "torch-model-archiver",
+      [
+        ...["sh", "-c", 'mkdir theirs && exec "$@" --force', "sh", ...torchModelArchiver],
+        ...["--model-name", "model", "--version", "1.0", "--export-path", "theirs"],
+        ...["--handler", "handler/handler.py", "--extra-files", "weights"],
+      ],
+      [],
+    ),
     run("archiver with its defaults", packOne("naive"), []),
   ];
 }
@@ -134,20 +136,11 @@ async function writeSources(folder: string, sizeBytes: number): Promise<void> {
   await write("handler/handler.py", "def handle(data, context):\n    return data\n".repeat(100));
   await write("weights/model_index.json", '{"unet": ["diffusers", "UNet2DConditionModel"]}');
   await write("weights/unet/config.json", "{}");
-  const file = await open(join(folder, "weights/unet/model.safetensors"), "w");
-  try {
-    const header = JSON.stringify({
-      a: { dtype: "U8", shape: [sizeBytes], data_offsets: [0, sizeBytes] },
-    });
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64LE(BigInt(header.length));
-    await file.write(Buffer.concat([length, Buffer.from(header)]));
-    const block = Buffer.allocUnsafe(BLOCK_BYTES);
-    for (let left = sizeBytes; left > 0; left -= BLOCK_BYTES) {
-      await file.write(randomFillSync(block), 0, Math.min(BLOCK_BYTES, left));
-    }
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  const header = JSON.stringify({
+    a: { dtype: "U8", shape: [sizeBytes], data_offsets: [0, sizeBytes] },
+  });
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const head = Buffer.concat([length, Buffer.from(header)]);
+  await writeRandomFile(join(folder, "weights/unet/model.safetensors"), sizeBytes, head);
 }

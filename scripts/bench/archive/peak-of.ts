@@ -10,12 +10,14 @@ export interface Run {
 
 const LOOK_MS = 50;
 
-/** Runs a command to its end. Throws what it wrote when it fails. */
-export async function runMeasured(command: string, args: readonly string[]): Promise<Run> {
+/** Runs a command to its end, in a folder where one is given. Throws what it wrote when it fails. */
+export async function runMeasured(
+  command: string,
+  args: readonly string[],
+  cwd?: string,
+): Promise<Run> {
   const started = performance.now();
-  const child = spawn(command, args, {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  const child = spawn(command, args, { cwd, stdio: ["ignore", "ignore", "pipe"] });
   let peakMiB: number | undefined;
   const look = setInterval(() => {
     void readPeakMemoryMiB(child.pid ?? 0).then((seen) => (peakMiB = seen ?? peakMiB));
