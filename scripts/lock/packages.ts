@@ -43,7 +43,7 @@ type Release = Pick<LockedWheel, "name" | "version">;
  * Resolves a handler's requirements.in for every Python, chooses the wheels, proves that they are complete and writes
  * packages.lock. The same requirements and index give the same file.
  *
- * @throws UserError when there are no requirements, they can't be met or a wheel is missing.
+ * @throws UserError when a lock has no requirements beside it, they can't be met or a wheel is missing.
  */
 export async function lockPackages(
   { root, handler, upgrade }: LockPackagesOptions,
@@ -51,18 +51,26 @@ export async function lockPackages(
 ): Promise<LockResult> {
   const lock = join(handler, PACKAGES_LOCK);
   const requirements = join(root, handler, REQUIREMENTS);
-  const text = await readFile(requirements, "utf8").catch(() => {
+  const before = await readFile(join(root, lock), "utf8").catch(() => "");
+  const text = await readFile(requirements, "utf8").catch(() => undefined);
+  if (text === undefined && before === "") {
+    return {
+      lock,
+      changed: false,
+      summary: `no ${REQUIREMENTS}, so the archive brings no packages`,
+    };
+  }
+  if (text === undefined) {
     throw new UserError(
-      `Could not lock the packages of "${handler}": it has no ${REQUIREMENTS}. Write one, or name another folder with --handler.`,
+      `Could not lock the packages of "${handler}": it has no ${REQUIREMENTS} beside its ${PACKAGES_LOCK}. Write one, or delete the lock.`,
     );
-  });
+  }
   const option = listRequirements(text).find((line) => line.startsWith("-"));
   if (option !== undefined) {
     throw new UserError(
       `Could not lock the packages of "${handler}": its ${REQUIREMENTS} has "${option}", and a preview could not see what changes there. List requirements alone.`,
     );
   }
-  const before = await readFile(join(root, lock), "utf8").catch(() => "");
   const base = await findBasePython();
   const uv = await ensureUv(cacheFolder(), base, report);
   const folder = await mkdtemp(join(tmpdir(), "packages-lock-"));

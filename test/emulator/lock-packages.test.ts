@@ -151,4 +151,23 @@ describe("lockPackages with the pinned uv and an index on this machine", () => {
       `Could not lock the packages of "handler": its requirements.in has "-r more.txt", and`,
     );
   });
+
+  it("has nothing to do for a handler without requirements", async () => {
+    rmSync(join(root, "handler/requirements.in"));
+
+    expect(await lock()).toEqual({
+      lock: "handler/packages.lock",
+      changed: false,
+      summary: "no requirements.in, so the archive brings no packages",
+    });
+  });
+
+  it("refuses a lock whose requirements are gone", async () => {
+    rmSync(join(root, "handler/requirements.in"));
+    writeFileSync(join(root, "handler/packages.lock"), "{}");
+
+    await expect(lock()).rejects.toThrow(
+      `Could not lock the packages of "handler": it has no requirements.in beside its packages.lock. Write one, or delete the lock.`,
+    );
+  });
 });

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 
 import { Storage } from "@google-cloud/storage";
@@ -69,6 +70,7 @@ describe("ArchiveUpload on the local Cloud Storage", () => {
       ...inputs,
       sizeBytes: Number(metadata.size),
       crc32c: metadata.crc32c,
+      beside: {},
       schema: 2,
       pending: null,
       drift: null,
@@ -88,7 +90,7 @@ describe("ArchiveUpload on the local Cloud Storage", () => {
   });
 
   it("sends a long archive whole", async () => {
-    const content = Buffer.alloc(9 * 1024 * 1024, 7);
+    const content = randomBytes(9 * 1024 * 1024);
     const inputs = uploadInputs(sources.plan(content, "model.bin"));
 
     const { outs } = await upload.create(inputs);

@@ -113,6 +113,12 @@ describe("checkSettings", () => {
       reason: '"docker" is not a kind of container. Offered: "prebuilt".',
     },
     {
+      case: "another place for weights",
+      changes: { weightsIn: "bucket" as never },
+      setting: "weightsIn",
+      reason: '"bucket" is no place for weights. Offered: "archive", "artifact".',
+    },
+    {
       case: "an image without a registry",
       changes: { image: "pytorch-gpu" },
       setting: "image",
@@ -242,6 +248,7 @@ describe("readSettings", () => {
       "vertex-diffusion:dedicatedEndpoint": "false",
       "vertex-diffusion:handler": "my-handler",
       "vertex-diffusion:weights": "my-weights",
+      "vertex-diffusion:weightsIn": "artifact",
       "vertex-diffusion:env": '{"STEPS":"20"}',
       "vertex-diffusion:labels": '{"team":"art"}',
       "vertex-diffusion:bucketName": "my-bucket",
@@ -283,6 +290,7 @@ describe("readSettings", () => {
       dedicatedEndpoint: false,
       handler: "my-handler",
       weights: "my-weights",
+      weightsIn: "artifact",
       env: { STEPS: "20" },
       labels: { team: "art" },
       bucketName: "my-bucket",
