@@ -17,6 +17,9 @@ export interface FileRange {
   readonly onBytes: (bytes: number) => void;
 }
 
+/** How a caller names itself to Google, as Google's own clients for Node do. */
+const API_CLIENT = `gl-node/${process.versions.node} vertex-diffusion`;
+
 const BLOCK_BYTES = 512 * 1024;
 /** A connection on which nothing has moved for so long is given up. */
 const IDLE_MS = 120_000;
@@ -53,6 +56,7 @@ export async function postObject(
     method: "POST",
     headers: {
       ...Object.fromEntries(authorization),
+      "x-goog-api-client": API_CLIENT,
       "content-type": `multipart/related; boundary=${boundary}`,
       "content-length": head.length + range.end - range.start + tail.length,
     },
