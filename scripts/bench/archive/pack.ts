@@ -132,7 +132,7 @@ async function writeSources(folder: string, sizeBytes: number): Promise<void> {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), content);
   };
-  await write("Pulumi.yaml", "config:\n  weights:\n    default: weights\n");
+  await write("Pulumi.bench.yaml", "config:\n  vertex-diffusion:weights: weights\n");
   await write("handler/handler.py", "def handle(data, context):\n    return data\n".repeat(100));
   await write("weights/model_index.json", '{"unet": ["diffusers", "UNet2DConditionModel"]}');
   await write("weights/unet/config.json", "{}");
