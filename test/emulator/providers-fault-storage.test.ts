@@ -1,17 +1,10 @@
-import { Storage } from "@google-cloud/storage";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { PassThroughClient } from "google-auth-library";
+import { describe, expect, it } from "@jest/globals";
 
 import * as upload from "../../providers/upload.ts";
-import { enterArchiveSources } from "../support/archive-sources.ts";
-import type { ArchiveSources } from "../support/archive-sources.ts";
-import { makeBucket } from "../support/bucket.ts";
-import { rejectionOf, startProviderEmulator } from "../support/provider-emulator.ts";
-import type { ProviderEmulator } from "../support/provider-emulator.ts";
+import { rejectionOf } from "../support/provider-emulator.ts";
 import { uploadInputs } from "../support/provider-inputs.ts";
+import { ID, setUploadScene } from "../support/upload-scene.ts";
 
-const BUCKET = "test-bucket";
-const ID = `gs://${BUCKET}/archives`;
 /** What a person must never read: an address's path or query, a key to an upload, a page. */
 const SECRET = /upload_id|https?:\/\/[^\s"]*\/|<html/i;
 
@@ -32,80 +25,50 @@ const ROWS = FAULTS.flatMap((fault) =>
   })),
 );
 
-let emulator: ProviderEmulator;
-let sources: ArchiveSources;
-
-beforeAll(async () => {
-  emulator = await startProviderEmulator();
-});
-
-afterAll(async () => {
-  await emulator.stop();
-});
-
-beforeEach(async () => {
-  sources = enterArchiveSources();
-  await makeBucket(emulator.rest, BUCKET);
-});
-
-afterEach(async () => {
-  sources.remove();
-  expect(await emulator.leftFaults()).toEqual([]);
-  await emulator.reset();
-});
-
-async function objectNames(): Promise<string[]> {
-  const storage = new Storage({
-    apiEndpoint: emulator.rest,
-    projectId: "local-project",
-    authClient: new PassThroughClient(),
-  });
-  const [files] = await storage.bucket(BUCKET).getFiles();
-  return files.map((file) => file.name);
-}
+const scene = setUploadScene();
 
 describe.each(ROWS)("$name $when the work of Cloud Storage", ({ fault }) => {
   it("is survived by a short upload, which makes one object", async () => {
-    const inputs = uploadInputs(sources.plan("one"));
-    await emulator.fault({ method: "storage.objects.insert", ...fault });
+    const inputs = uploadInputs(scene.sources.plan("one"));
+    await scene.emulator.fault({ method: "storage.objects.insert", ...fault });
 
     const { outs } = await upload.create(inputs);
 
-    expect(await objectNames()).toEqual([`archives/${inputs.digest}/model.mar`]);
+    expect(await scene.objectNames()).toEqual([`archives/${inputs.digest}/model.mar`]);
     expect(upload.diff(ID, outs, inputs).changes).toBe(false);
   });
 
   it("is survived by a delete, which leaves nothing", async () => {
-    const { outs } = await upload.create(uploadInputs(sources.plan("one")));
-    await emulator.fault({ method: "storage.objects.delete", ...fault });
+    const { outs } = await upload.create(uploadInputs(scene.sources.plan("one")));
+    await scene.emulator.fault({ method: "storage.objects.delete", ...fault });
 
     await upload.remove(ID, outs);
 
-    expect(await objectNames()).toEqual([]);
+    expect(await scene.objectNames()).toEqual([]);
   });
 
   it("is survived by a read of the archive", async () => {
-    const { outs } = await upload.create(uploadInputs(sources.plan("one")));
-    await emulator.fault({ method: "storage.objects.get", ...fault });
+    const { outs } = await upload.create(uploadInputs(scene.sources.plan("one")));
+    await scene.emulator.fault({ method: "storage.objects.get", ...fault });
 
     expect((await upload.read(ID, outs)).props).toEqual(outs);
   });
 
   it("is survived by a look at the bucket of an archive that was deleted", async () => {
-    const { outs } = await upload.create(uploadInputs(sources.plan("one")));
+    const { outs } = await upload.create(uploadInputs(scene.sources.plan("one")));
     await upload.remove(ID, outs);
-    await emulator.fault({ method: "storage.buckets.get", ...fault });
+    await scene.emulator.fault({ method: "storage.buckets.get", ...fault });
 
     expect((await upload.read(ID, outs)).props?.drift).toContain("was deleted");
   });
 
   it("is survived by the listing before a delete", async () => {
-    const { outs } = await upload.create(uploadInputs(sources.plan("one")));
-    await emulator.fault({ method: "storage.objects.list", ...fault });
+    const { outs } = await upload.create(uploadInputs(scene.sources.plan("one")));
+    await scene.emulator.fault({ method: "storage.objects.list", ...fault });
 
     await upload.remove(ID, outs);
 
-    expect(await objectNames()).toEqual([]);
+    expect(await scene.objectNames()).toEqual([]);
   });
 });
 
@@ -123,13 +86,15 @@ describe("a fault of Cloud Storage that does not pass", () => {
       says: /Google was asked too often: run the same command again in a minute/,
     },
   ])("ends the upload after six tries of $name, and the next call sends it", async (row) => {
-    const inputs = uploadInputs(sources.plan("one"));
-    await emulator.calls();
-    await emulator.fault({ method: "storage.objects.insert", times: 6, ...row.fault });
+    const inputs = uploadInputs(scene.sources.plan("one"));
+    await scene.emulator.calls();
+    await scene.emulator.fault({ method: "storage.objects.insert", times: 6, ...row.fault });
 
     const error = await rejectionOf(upload.create(inputs));
-    const tries = (await emulator.calls()).filter((call) => call === "storage.objects.insert");
-    const left = await objectNames();
+    const tries = (await scene.emulator.calls()).filter(
+      (call) => call === "storage.objects.insert",
+    );
+    const left = await scene.objectNames();
     await upload.create(inputs);
 
     expect(error.message).toMatch(/^Could not upload archive "gs:\/\/test-bucket\/archives\//);
@@ -137,6 +102,6 @@ describe("a fault of Cloud Storage that does not pass", () => {
     expect(error.message.replace(/^[^:]*:[^:]*: /, "")).not.toMatch(SECRET);
     expect(tries).toHaveLength(6);
     expect(left).toEqual([]);
-    expect(await objectNames()).toEqual([`archives/${inputs.digest}/model.mar`]);
+    expect(await scene.objectNames()).toEqual([`archives/${inputs.digest}/model.mar`]);
   });
 });

@@ -1,22 +1,14 @@
 import { randomBytes } from "node:crypto";
 
-import { Storage } from "@google-cloud/storage";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { PassThroughClient } from "google-auth-library";
+import { describe, expect, it } from "@jest/globals";
 
 import * as upload from "../../providers/upload.ts";
 import type { ArchiveUploadOutputs } from "../../providers/upload.ts";
 import type { PartSizes } from "../../providers/upload-parts.ts";
 import { pruneArchives } from "../../providers/versions.ts";
-import { enterArchiveSources } from "../support/archive-sources.ts";
-import type { ArchiveSources } from "../support/archive-sources.ts";
-import { makeBucket } from "../support/bucket.ts";
-import { startProviderEmulator } from "../support/provider-emulator.ts";
-import type { ProviderEmulator } from "../support/provider-emulator.ts";
 import { STACK_UID, uploadInputs } from "../support/provider-inputs.ts";
+import { BUCKET, ID, setUploadScene } from "../support/upload-scene.ts";
 
-const BUCKET = "test-bucket";
-const ID = `gs://${BUCKET}/archives`;
 const KIB = 1024;
 const SIZES: PartSizes = { whole: 256 * KIB, smallest: 128 * KIB, step: KIB };
 const UNET = "weights/unet/model.safetensors";
@@ -24,57 +16,15 @@ const INDEX = "weights/model_index.json";
 /** Longer than what goes in one request. */
 const WEIGHTS = { [INDEX]: "{}", [UNET]: randomBytes(600 * KIB) };
 
-let emulator: ProviderEmulator;
-let sources: ArchiveSources;
+const scene = setUploadScene();
 
-beforeAll(async () => {
-  emulator = await startProviderEmulator();
-});
-
-afterAll(async () => {
-  await emulator.stop();
-});
-
-beforeEach(async () => {
-  sources = enterArchiveSources();
-  await makeBucket(emulator.rest, BUCKET);
-});
-
-afterEach(async () => {
-  sources.remove();
-  const left = await emulator.leftFaults();
-  await emulator.reset();
-  expect(left).toEqual([]);
-});
-
-const storage = () =>
-  new Storage({
-    apiEndpoint: emulator.rest,
-    projectId: "local-project",
-    authClient: new PassThroughClient(),
-  });
-const object = (digest: string, path: string) =>
-  storage().bucket(BUCKET).file(`archives/${digest}/${path}`);
+const object = (digest: string, path: string) => scene.bucket().file(`archives/${digest}/${path}`);
 const inputsOf = (content: string, weights: Readonly<Record<string, string | Buffer>> = WEIGHTS) =>
-  uploadInputs(sources.plan(content, "note.txt", weights));
-
-async function objectNames(): Promise<string[]> {
-  const [files] = await storage().bucket(BUCKET).getFiles();
-  return files.map((file) => file.name).sort();
-}
-
-/** Calls that change objects, with how many of each, since this was asked last. */
-async function changes(): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const call of await emulator.calls()) {
-    if (/insert|rewrite|copy|compose|delete/.test(call)) counts[call] = (counts[call] ?? 0) + 1;
-  }
-  return counts;
-}
+  uploadInputs(scene.sources.plan(content, "note.txt", weights));
 
 async function create(inputs: upload.ArchiveUploadInputs): Promise<ArchiveUploadOutputs> {
   const { outs } = await upload.create(inputs, SIZES);
-  await emulator.calls();
+  await scene.emulator.calls();
   return outs;
 }
 
@@ -84,7 +34,7 @@ describe("weights beside an archive", () => {
 
     const outs = await create(inputs);
 
-    expect(await objectNames()).toEqual(
+    expect(await scene.objectNames()).toEqual(
       [INDEX, UNET, "model.mar"].map((path) => `archives/${inputs.digest}/${path}`).sort(),
     );
     const [content] = await object(inputs.digest, UNET).download();
@@ -106,7 +56,10 @@ describe("weights beside an archive", () => {
 
     const { outs } = await upload.update(ID, first, second, SIZES);
 
-    expect(await changes()).toEqual({ "storage.objects.rewrite": 2, "storage.objects.insert": 1 });
+    expect(await scene.changes()).toEqual({
+      "storage.objects.rewrite": 2,
+      "storage.objects.insert": 1,
+    });
     expect(outs.beside).toEqual(first.beside);
     const [content] = await object(second.digest, UNET).download();
     expect(content.equals(WEIGHTS[UNET] as Buffer)).toBe(true);
@@ -118,7 +71,10 @@ describe("weights beside an archive", () => {
 
     await upload.update(ID, first, second, SIZES);
 
-    expect(await changes()).toEqual({ "storage.objects.rewrite": 1, "storage.objects.insert": 2 });
+    expect(await scene.changes()).toEqual({
+      "storage.objects.rewrite": 1,
+      "storage.objects.insert": 2,
+    });
     expect((await object(second.digest, INDEX).download())[0].toString()).toBe("[]");
   });
 
@@ -130,7 +86,7 @@ describe("weights beside an archive", () => {
 
     expect(props?.drift).toBeNull();
     expect(upload.diff(ID, props!, inputs).changes).toBe(false);
-    expect(await changes()).toEqual({});
+    expect(await scene.changes()).toEqual({});
   });
 
   it.each([
@@ -176,7 +132,7 @@ describe("weights beside an archive", () => {
 
   it("are refused where the local file is not the one that was planned", async () => {
     const inputs = inputsOf("one");
-    sources.overwrite(UNET, "changed since");
+    scene.sources.overwrite(UNET, "changed since");
 
     const created = upload.create(inputs, SIZES);
 
@@ -192,12 +148,12 @@ describe("weights beside an archive", () => {
     const { outs: latest } = await upload.update(ID, outs, second, SIZES);
     const artifactUri = `gs://${BUCKET}/archives/${second.digest}`;
 
-    await pruneArchives(storage(), BUCKET, STACK_UID, [{ artifactUri }]);
+    await pruneArchives(scene.bucket().storage, BUCKET, STACK_UID, [{ artifactUri }]);
 
-    const left = await objectNames();
+    const left = await scene.objectNames();
     expect(left).toHaveLength(3);
     expect(left.every((name) => name.includes(second.digest))).toBe(true);
     await upload.remove(ID, latest);
-    expect(await objectNames()).toEqual([]);
+    expect(await scene.objectNames()).toEqual([]);
   });
 });

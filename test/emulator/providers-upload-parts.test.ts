@@ -4,83 +4,32 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { Storage } from "@google-cloud/storage";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { PassThroughClient } from "google-auth-library";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
 import { sendObject } from "../../providers/send-object.ts";
 import * as upload from "../../providers/upload.ts";
 import type { PartSizes } from "../../providers/upload-parts.ts";
-import { enterArchiveSources } from "../support/archive-sources.ts";
-import type { ArchiveSources } from "../support/archive-sources.ts";
-import { makeBucket } from "../support/bucket.ts";
 import { startCuttingProxy } from "../support/cutting-proxy.ts";
 import type { CuttingProxy } from "../support/cutting-proxy.ts";
-import { rejectionOf, startProviderEmulator } from "../support/provider-emulator.ts";
-import type { ProviderEmulator } from "../support/provider-emulator.ts";
+import { rejectionOf } from "../support/provider-emulator.ts";
 import { OTHER_UID, STACK_UID, uploadInputs } from "../support/provider-inputs.ts";
+import { BUCKET, ID, setUploadScene } from "../support/upload-scene.ts";
 import { waitFor } from "../support/wait-for.ts";
 
-const BUCKET = "test-bucket";
-const ID = `gs://${BUCKET}/archives`;
 const KIB = 1024;
 const SIZES: PartSizes = { whole: 256 * KIB, smallest: 128 * KIB, step: KIB };
 /** Its archive is a bit longer: five parts. */
 const LONG = randomBytes(600 * KIB);
 const SECRET = /upload_id|https?:\/\/[^\s"]*\/|<html/i;
 
-let emulator: ProviderEmulator;
-let sources: ArchiveSources;
-
-beforeAll(async () => {
-  emulator = await startProviderEmulator();
-});
-
-afterAll(async () => {
-  await emulator.stop();
-});
-
-beforeEach(async () => {
-  sources = enterArchiveSources();
-  await makeBucket(emulator.rest, BUCKET);
-});
-
-afterEach(async () => {
-  sources.remove();
-  const left = await emulator.leftFaults();
-  await emulator.reset();
-  expect(left).toEqual([]);
-});
-
-function bucket() {
-  const storage = new Storage({
-    apiEndpoint: emulator.rest,
-    projectId: "local-project",
-    authClient: new PassThroughClient(),
-  });
-  return storage.bucket(BUCKET);
-}
-
-async function objectNames(): Promise<string[]> {
-  const [files] = await bucket().getFiles();
-  return files.map((file) => file.name);
-}
+const scene = setUploadScene();
 
 const nameOf = (digest: string): string => `archives/${digest}/model.mar`;
 const partOf = (digest: string, part: string): string => `archives/.parts/${digest}/${part}`;
 
-/** Calls that change objects, with how many of each. */
-async function changes(): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const call of await emulator.calls()) {
-    if (/insert|compose|delete/.test(call)) counts[call] = (counts[call] ?? 0) + 1;
-  }
-  return counts;
-}
-
 /** Waits until so many parts have arrived. */
 async function arrivedParts(count: number): Promise<void> {
-  const haveArrived = async () => (await objectNames()).length === count;
+  const haveArrived = async () => (await scene.objectNames()).length === count;
   await waitFor(`The arrival of ${count} parts`, haveArrived, 30_000);
 }
 
@@ -91,23 +40,23 @@ async function putPart(
   stackUid?: string,
 ): Promise<void> {
   const metadata = stackUid === undefined ? {} : { "vertex-diffusion-stack": stackUid };
-  const file = bucket().file(partOf(digest, part));
+  const file = scene.bucket().file(partOf(digest, part));
   await file.save(content, { resumable: false, metadata: { metadata } });
 }
 
 describe("an archive that is sent in parts", () => {
   it("becomes one object with its marks, and no part stays", async () => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
-    await emulator.calls();
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
+    await scene.emulator.calls();
 
     const { id, outs } = await upload.create(inputs, SIZES);
 
-    expect(await changes()).toEqual({
+    expect(await scene.changes()).toEqual({
       "storage.objects.insert": 5,
       "storage.objects.compose": 1,
       "storage.objects.delete": 5,
     });
-    const [metadata] = await bucket().file(nameOf(inputs.digest)).getMetadata();
+    const [metadata] = await scene.bucket().file(nameOf(inputs.digest)).getMetadata();
     expect(metadata).toMatchObject({
       contentType: "application/zip",
       componentCount: 5,
@@ -119,12 +68,12 @@ describe("an archive that is sent in parts", () => {
         "vertex-diffusion-crc32c": outs.crc32c,
       },
     });
-    expect(await objectNames()).toEqual([nameOf(inputs.digest)]);
+    expect(await scene.objectNames()).toEqual([nameOf(inputs.digest)]);
     expect((await upload.read(id, outs)).props).toEqual(outs);
   });
 
   it("has the same checksum as one that is sent whole", async () => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
     const { outs: inParts } = await upload.create(inputs, SIZES);
     await upload.remove(ID, inParts);
 
@@ -134,10 +83,10 @@ describe("an archive that is sent in parts", () => {
   });
 
   it("marks its parts, so that destroy of a run that was stopped leaves nothing", async () => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
-    await emulator.fault({ method: "storage.objects.compose", status: "PERMISSION_DENIED" });
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
+    await scene.emulator.fault({ method: "storage.objects.compose", status: "PERMISSION_DENIED" });
     await rejectionOf(upload.create(inputs, SIZES));
-    const left = await objectNames();
+    const left = await scene.objectNames();
 
     await upload.remove(ID, {
       ...inputs,
@@ -150,37 +99,37 @@ describe("an archive that is sent in parts", () => {
     });
 
     expect(left).toHaveLength(5);
-    expect(await objectNames()).toEqual([]);
+    expect(await scene.objectNames()).toEqual([]);
   });
 
   it("sweeps the parts of a run that was killed when all was done but this", async () => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
     const { outs } = await upload.create(inputs, SIZES);
     await putPart(inputs.digest, "02-of-05", "left", STACK_UID);
     await putPart(inputs.digest, "notes.txt", "theirs");
-    await emulator.calls();
+    await scene.emulator.calls();
 
     const { outs: again } = await upload.create(inputs, SIZES);
 
     expect(again).toEqual(outs);
-    expect(await changes()).toEqual({ "storage.objects.delete": 1 });
-    expect(await objectNames()).toEqual([
+    expect(await scene.changes()).toEqual({ "storage.objects.delete": 1 });
+    expect(await scene.objectNames()).toEqual([
       partOf(inputs.digest, "notes.txt"),
       nameOf(inputs.digest),
     ]);
   });
 
   it("replaces a part of its own stack that is not of these bytes", async () => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
     await putPart(inputs.digest, "02-of-05", "of another build", STACK_UID);
 
     await upload.create(inputs, SIZES);
 
-    expect(await objectNames()).toEqual([nameOf(inputs.digest)]);
+    expect(await scene.objectNames()).toEqual([nameOf(inputs.digest)]);
   });
 
   it("refuses a part that somebody else put there, and leaves it as it is", async () => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
     await putPart(inputs.digest, "02-of-05", "theirs", OTHER_UID);
 
     const error = await rejectionOf(upload.create(inputs, SIZES));
@@ -188,7 +137,7 @@ describe("an archive that is sent in parts", () => {
     expect(error.message).toBe(
       `Could not upload the archive: "gs://${BUCKET}/${partOf(inputs.digest, "02-of-05")}" belongs to stack ${OTHER_UID} of vertex-diffusion. Delete or move it, then run the same command again.`,
     );
-    const [content] = await bucket().file(partOf(inputs.digest, "02-of-05")).download();
+    const [content] = await scene.bucket().file(partOf(inputs.digest, "02-of-05")).download();
     expect(content.toString()).toBe("theirs");
   });
 
@@ -200,45 +149,45 @@ describe("an archive that is sent in parts", () => {
     {
       what: "deleted",
       change: async (digest: string) => {
-        await bucket().file(partOf(digest, "02-of-05")).delete();
+        await scene.bucket().file(partOf(digest, "02-of-05")).delete();
       },
     },
   ])("sends a part again that was $what before all had arrived", async ({ change }) => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
     const { outs: expected } = await upload.create(inputs, SIZES);
     await upload.remove(ID, expected);
-    await emulator.calls();
-    const stalled = await emulator.fault({ method: "storage.objects.compose", stall: true });
+    await scene.emulator.calls();
+    const stalled = await scene.emulator.fault({ method: "storage.objects.compose", stall: true });
 
     const uploading = upload.create(inputs, SIZES);
     await arrivedParts(5);
     await change(inputs.digest);
-    await emulator.release(stalled);
+    await scene.emulator.release(stalled);
     const { outs } = await uploading;
 
     expect(outs).toEqual(expected);
-    expect(await objectNames()).toEqual([nameOf(inputs.digest)]);
+    expect(await scene.objectNames()).toEqual([nameOf(inputs.digest)]);
   });
 
   it("takes the place of what was seen at its name, and of nothing that came since", async () => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
-    const stalled = await emulator.fault({ method: "storage.objects.compose", stall: true });
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
+    const stalled = await scene.emulator.fault({ method: "storage.objects.compose", stall: true });
 
     const uploading = rejectionOf(upload.create(inputs, SIZES));
     await arrivedParts(5);
-    await bucket().file(nameOf(inputs.digest)).save("theirs", { resumable: false });
-    await emulator.release(stalled);
+    await scene.bucket().file(nameOf(inputs.digest)).save("theirs", { resumable: false });
+    await scene.emulator.release(stalled);
 
     expect((await uploading).message).toContain("belongs to nobody that vertex-diffusion knows");
-    const [content] = await bucket().file(nameOf(inputs.digest)).download();
+    const [content] = await scene.bucket().file(nameOf(inputs.digest)).download();
     expect(content.toString()).toBe("theirs");
   });
 });
 
 describe("kill -9 in the middle of an upload", () => {
   it("costs only the parts that had not arrived: another process goes on", async () => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
-    const stalled = await emulator.fault({
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
+    const stalled = await scene.emulator.fault({
       method: "storage.objects.insert",
       resource: "02-of-05",
       stall: true,
@@ -251,18 +200,18 @@ describe("kill -9 in the middle of an upload", () => {
     await arrivedParts(4);
     child.kill("SIGKILL");
     await once(child, "exit");
-    await emulator.release(stalled);
-    await emulator.calls();
+    await scene.emulator.release(stalled);
+    await scene.emulator.calls();
 
     const { outs } = await upload.create(inputs, SIZES);
 
-    expect(await changes()).toEqual({
+    expect(await scene.changes()).toEqual({
       "storage.objects.insert": 1,
       "storage.objects.compose": 1,
       "storage.objects.delete": 5,
     });
-    expect(await objectNames()).toEqual([nameOf(inputs.digest)]);
-    const [metadata] = await bucket().file(nameOf(inputs.digest)).getMetadata();
+    expect(await scene.objectNames()).toEqual([nameOf(inputs.digest)]);
+    const [metadata] = await scene.bucket().file(nameOf(inputs.digest)).getMetadata();
     expect(metadata).toMatchObject({ size: String(outs.sizeBytes), crc32c: outs.crc32c });
   });
 });
@@ -291,18 +240,18 @@ const ROWS = FAULTS.flatMap((fault) =>
 
 describe("an upload in parts", () => {
   it.each(ROWS)("survives $name $when the work of $method", async ({ fault }) => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
-    await emulator.fault(fault);
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
+    await scene.emulator.fault(fault);
 
     const { outs } = await upload.create(inputs, SIZES);
 
-    expect(await objectNames()).toEqual([nameOf(inputs.digest)]);
+    expect(await scene.objectNames()).toEqual([nameOf(inputs.digest)]);
     expect((await upload.read(ID, outs)).props).toEqual(outs);
   });
 
   it("ends when one part never arrives, and the next call sends only that", async () => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
-    const fault = await emulator.fault({
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
+    const fault = await scene.emulator.fault({
       method: "storage.objects.insert",
       resource: "03-of-05",
       status: "UNAVAILABLE",
@@ -310,12 +259,12 @@ describe("an upload in parts", () => {
     });
 
     const error = await rejectionOf(upload.create(inputs, SIZES));
-    await emulator.release(fault);
-    await emulator.calls();
+    await scene.emulator.release(fault);
+    await scene.emulator.calls();
     await upload.create(inputs, SIZES);
 
     expect(error.message).toMatch(/nothing is made twice\.$/);
-    expect(await changes()).toMatchObject({ "storage.objects.insert": 1 });
+    expect(await scene.changes()).toMatchObject({ "storage.objects.insert": 1 });
   });
 });
 
@@ -324,7 +273,7 @@ describe("an upload whose bytes are disturbed on the way", () => {
   const address = process.env.VERTEX_DIFFUSION_EMULATOR;
 
   beforeEach(async () => {
-    proxy = await startCuttingProxy(emulator.rest);
+    proxy = await startCuttingProxy(scene.emulator.rest);
     process.env.VERTEX_DIFFUSION_EMULATOR = `http://${proxy.address}`;
   });
 
@@ -337,12 +286,12 @@ describe("an upload whose bytes are disturbed on the way", () => {
     { what: "whole", sizes: { ...SIZES, whole: 1024 * KIB }, again: 600 },
     { what: "in parts", sizes: SIZES, again: 4 * 128 },
   ])("is complete after a cut when it is sent $what", async ({ sizes, again }) => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
     proxy.cut(100 * KIB);
 
     const { outs } = await upload.create(inputs, sizes);
 
-    expect(await objectNames()).toEqual([nameOf(inputs.digest)]);
+    expect(await scene.objectNames()).toEqual([nameOf(inputs.digest)]);
     expect((await upload.read(ID, outs)).props).toEqual(outs);
     expect(proxy.sentBytes()).toBeLessThan(LONG.length + (again + 100) * KIB);
   });
@@ -351,11 +300,11 @@ describe("an upload whose bytes are disturbed on the way", () => {
     { what: "whole", sizes: { ...SIZES, whole: 1024 * KIB } },
     { what: "in parts", sizes: SIZES },
   ])("is refused by its checksum when it is sent $what", async ({ sizes }) => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
     proxy.flip(64 * KIB);
 
     const error = await rejectionOf(upload.create(inputs, sizes));
-    const left = await objectNames();
+    const left = await scene.objectNames();
     const { outs } = await upload.create(inputs, sizes);
 
     expect(error.message).toMatch(/^Could not upload archive .*crc32c/i);
@@ -364,7 +313,7 @@ describe("an upload whose bytes are disturbed on the way", () => {
   });
 
   it("says neither an address nor a key when it can't go on", async () => {
-    const inputs = uploadInputs(sources.plan(LONG, "model.bin"));
+    const inputs = uploadInputs(scene.sources.plan(LONG, "model.bin"));
     proxy.cut(10 * KIB, 1000);
 
     const error = await rejectionOf(upload.create(inputs, SIZES));
@@ -387,7 +336,7 @@ describe("sendObject", () => {
   ])("makes of $size bytes one object of $parts parts", async ({ size, parts }) => {
     const content = randomBytes(size);
     writeFileSync("file", content);
-    const file = bucket().file("sent");
+    const file = scene.bucket().file("sent");
     const shown: string[] = [];
 
     await sendObject({
@@ -405,7 +354,7 @@ describe("sendObject", () => {
     const [metadata] = await file.getMetadata();
     expect(metadata.componentCount).toBe(parts);
     expect((await file.download())[0].equals(content)).toBe(true);
-    expect(await objectNames()).toEqual(["sent"]);
+    expect(await scene.objectNames()).toEqual(["sent"]);
     expect(shown.at(-1) ?? "100 % of 0.0 MB").toMatch(/^100 % of /);
   });
 });
