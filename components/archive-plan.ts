@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
-import type { ArchiveEntry, ArchivePlan } from "@vertex-diffusion/providers/archive";
+import type { ArchiveEntry, ArchivePlan } from "@vertex-diffusion/providers/archive-plan";
 
 import { FileHashes } from "./file-hashes.ts";
 import { planPackages } from "./packages-lock.ts";

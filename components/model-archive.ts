@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import type { ArchivePlan } from "@vertex-diffusion/providers/archive";
+import type { ArchivePlan } from "@vertex-diffusion/providers/archive-plan";
 
 import { planArchive } from "./archive-plan.ts";
 import type { ArchiveSources } from "./archive-plan.ts";

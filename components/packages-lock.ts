@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { ArchiveEntry } from "@vertex-diffusion/providers/archive";
+import type { ArchiveEntry } from "@vertex-diffusion/providers/archive-plan";
 import type { PackagesLock } from "@vertex-diffusion/providers/packages";
 
 import { ArchiveSourceError } from "./source-folder.ts";

@@ -1,8 +1,7 @@
 import type { Bucket, File } from "@google-cloud/storage";
 
 import { ARCHIVES_PREFIX, besideName, partsPrefix } from "./archive-names.ts";
-import { filesToSend } from "./archive.ts";
-import type { ArchiveEntry } from "./archive.ts";
+import type { ArchiveEntry } from "./archive-plan.ts";
 import { cancelled, showProgress } from "./engine.ts";
 import { ReconcileError } from "./errors.ts";
 import {
@@ -62,6 +61,9 @@ export async function ensureBeside(request: BesideRequest): Promise<Beside> {
       absent.push(file);
     }
   }
+  if (absent.length === 0) return beside;
+  // Loaded only where there is something to send, as what packs is.
+  const { filesToSend } = await import("./archive.ts");
   for (const file of await filesToSend(absent, urn)) {
     beside[file.path] = await send(request, file, byName.get(besideName(digest, file.path)));
     request.onArrival();

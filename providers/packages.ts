@@ -4,7 +4,7 @@ import { access, mkdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
-import type { ArchiveEntry } from "./archive.ts";
+import type { ArchiveEntry } from "./archive-plan.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { ReconcileError, detailOf } from "./errors.ts";
 import { download, listIndexFiles, packageIndex } from "./package-index.ts";

@@ -3,8 +3,8 @@ import { rm } from "node:fs/promises";
 import type { File, Storage } from "@google-cloud/storage";
 
 import { ARCHIVES_PREFIX, archiveName, partsPrefix } from "./archive-names.ts";
-import { buildArchive, readPlan } from "./archive.ts";
-import type { ArchivePlan } from "./archive.ts";
+import { readPlan } from "./archive-plan.ts";
+import type { ArchivePlan } from "./archive-plan.ts";
 import { besideDrift, ensureBeside } from "./beside.ts";
 import type { Beside } from "./beside.ts";
 import { compare, driftNotice, inputsOf } from "./changes.ts";
@@ -153,6 +153,12 @@ function objectUri(inputs: Pick<ArchiveUploadInputs, "bucket" | "digest">): stri
   return `gs://${inputs.bucket}/${archiveName(inputs.digest)}`;
 }
 
+/** What packs is loaded only where there is something to pack: most runs find the archive in the bucket. */
+async function build(plan: ArchivePlan, urn: string): Promise<string> {
+  const { buildArchive } = await import("./archive.ts");
+  return buildArchive(plan, urn);
+}
+
 /** The object with its metadata; null when it does not exist. */
 async function findObject(
   storage: Storage,
@@ -252,7 +258,7 @@ async function ensureObject(
       return existing;
     }
   }
-  sending.path ??= await buildArchive(plan, inputs.progressUrn);
+  sending.path ??= await build(plan, inputs.progressUrn);
   const file = bucket.file(archiveName(digest));
   await sendObject({
     file,

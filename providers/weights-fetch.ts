@@ -1,7 +1,7 @@
 import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { ArchiveEntry } from "./archive.ts";
+import type { ArchiveEntry } from "./archive-plan.ts";
 import { openObject } from "./bucket-files.ts";
 import type { ObjectAddress } from "./bucket-files.ts";
 import { cacheFolder } from "./cache-folder.ts";

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
 import { buildArchive } from "../../providers/archive.ts";
-import type { ArchiveEntry } from "../../providers/archive.ts";
+import type { ArchiveEntry } from "../../providers/archive-plan.ts";
 import { LIGHT_PYTHON } from "../support/light-server.ts";
 
 const GIB = 1024 ** 3;

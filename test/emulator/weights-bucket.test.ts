@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import { planArchive } from "../../components/archive-plan.ts";
 import type { WeightsLock } from "../../components/weights-lock.ts";
-import type { ArchiveEntry } from "../../providers/archive.ts";
+import type { ArchiveEntry } from "../../providers/archive-plan.ts";
 import { fetchWeights } from "../../providers/weights-fetch.ts";
 import { lockWeights } from "../../scripts/lock/weights.ts";
 import { silentReport } from "../../scripts/toolchain/report.ts";

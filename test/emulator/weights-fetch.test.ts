@@ -16,7 +16,7 @@ import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
 import { buildArchive } from "../../providers/archive.ts";
-import type { ArchiveEntry } from "../../providers/archive.ts";
+import type { ArchiveEntry } from "../../providers/archive-plan.ts";
 import { fetchWeights } from "../../providers/weights-fetch.ts";
 import { FIRST_COMMIT, REPOSITORY, pipelineRepository } from "../support/hub-repository.ts";
 import { sha256Of, startHub } from "../support/hub-server.ts";

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import type { ArchivePlan } from "../../providers/archive.ts";
+import type { ArchivePlan } from "../../providers/archive-plan.ts";
 
 const LIGHT_HANDLER = join(import.meta.dirname, "..", "fixtures", "light-handler", "handler.py");
 const MANIFEST = JSON.stringify({

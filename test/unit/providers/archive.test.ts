@@ -17,8 +17,9 @@ import { crc32 } from "node:zlib";
 
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
-import { buildArchive, readPlan } from "../../../providers/archive.ts";
-import type { ArchivePlan } from "../../../providers/archive.ts";
+import { buildArchive } from "../../../providers/archive.ts";
+import { readPlan } from "../../../providers/archive-plan.ts";
+import type { ArchivePlan } from "../../../providers/archive-plan.ts";
 import { ReconcileError } from "../../../providers/errors.ts";
 
 const PROJECT = process.cwd();
