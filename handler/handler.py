@@ -28,7 +28,8 @@ except PackagesError as error:
 
 from vertex_diffusion.artifact import ArtifactError, find_weights
 from vertex_diffusion.envelopes import open_envelopes, read_batch, write_answers
-from vertex_diffusion.pipeline import Pipeline, WeightsError, load_pipeline
+from vertex_diffusion.loading import WeightsError, load_pipeline
+from vertex_diffusion.pipeline import Pipeline
 from vertex_diffusion.prediction import predict_instances
 from vertex_diffusion.request import RequestRules, steps_from_environment
 

@@ -11,7 +11,8 @@ import pytest
 
 from handler import DiffusionHandler
 from tests.conftest import new_context
-from vertex_diffusion.pipeline import Pipeline, WeightsError, load_pipeline
+from vertex_diffusion.loading import WeightsError, load_pipeline
+from vertex_diffusion.pipeline import Pipeline
 from vertex_diffusion.request import GenerationRequest
 
 REQUEST = GenerationRequest(

@@ -1,24 +1,13 @@
-"""The diffusion pipeline: loading it from a folder of weights, and making one picture."""
+"""The diffusion pipeline: making one picture."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
-import transformers
-from diffusers import StableDiffusionPipeline
 from PIL.Image import Image
 
 from vertex_diffusion.request import GenerationRequest
-
-PIPELINE_CLASS = "StableDiffusionPipeline"
-
-
-class WeightsError(RuntimeError):
-    """The weights folder is missing, or is no pipeline that can be loaded."""
 
 
 class Pipeline:
@@ -33,7 +22,7 @@ class Pipeline:
         # The tokenizer puts one token at the start and one at the end of every prompt.
         self.max_tokens: int = pipeline.tokenizer.model_max_length - 2
         self.description = (
-            f"{PIPELINE_CLASS} on {device} in {str(dtype).replace('torch.', '')}, "
+            f"{type(pipeline).__name__} on {device} in {str(dtype).replace('torch.', '')}, "
             f"{self.default_size[0]}x{self.default_size[1]} pixels"
         )
 
@@ -54,58 +43,3 @@ class Pipeline:
         )
         image: Image = output.images[0]
         return image
-
-
-def load_pipeline(folder: Path, gpu_id: int | None = None) -> Pipeline:
-    """Load a StableDiffusionPipeline folder: safetensors only, no network.
-
-    A GPU is used in half precision when there is one, else the CPU in single precision. Raises
-    WeightsError with one line that says what is wrong with the folder.
-    """
-    _check_folder(folder)
-    # Their warnings can quote what was cut from a long prompt; prompts are never logged.
-    diffusers.utils.logging.set_verbosity_error()
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    on_gpu = torch.cuda.is_available()
-    device = torch.device(f"cuda:{gpu_id or 0}" if on_gpu else "cpu")
-    dtype = torch.float16 if on_gpu else torch.float32
-    try:
-        pipeline = StableDiffusionPipeline.from_pretrained(
-            str(folder),
-            torch_dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        ).to(device)
-    except Exception as error:  # the libraries raise many kinds for a broken folder
-        reason = " ".join(str(error).split())
-        raise WeightsError(f'The weights in "{folder}" could not be loaded: {reason}') from error
-    pipeline.set_progress_bar_config(disable=True)
-    return Pipeline(pipeline, device, dtype)
-
-
-def _check_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        raise WeightsError(
-            f'The model archive has no weights: "{folder}" is not a folder. '
-            "Pack a diffusers pipeline folder as weights/ beside handler.py."
-        )
-    index = folder / "model_index.json"
-    if not index.is_file():
-        raise WeightsError(
-            f'The weights are no diffusers pipeline: "{index}" is missing. '
-            "Pack the folder that save_pretrained of the pipeline wrote."
-        )
-    try:
-        name = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
-    except (ValueError, KeyError, TypeError):
-        raise WeightsError(
-            f'The weights are no diffusers pipeline: "{index}" names no _class_name.'
-        ) from None
-    if name != PIPELINE_CLASS:
-        raise WeightsError(
-            f'The weights are a "{name}", and this handler loads a "{PIPELINE_CLASS}" only.'
-        )
