@@ -11,7 +11,8 @@ import {
 } from "node:fs";
 import type { BigIntStats } from "node:fs";
 import { dirname } from "node:path";
-import { crc32 } from "node:zlib";
+
+import { crc32 } from "@node-rs/crc32";
 
 /** What a file's content comes to. */
 export interface FileHash {
@@ -40,7 +41,7 @@ const RACY_NS = 2_000_000_000n;
 /** Files over this many are forgotten, the oldest first. */
 const REMEMBERED_FILES = 5_000;
 
-const PIECE_BYTES = 4 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
 /**
  * Hashes of files by device, inode, size and times, kept in a file: a preview reads gigabytes of weights once and not again

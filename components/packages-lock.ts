@@ -52,9 +52,10 @@ export function planPackages(root: string, handler: string): ArchiveEntry[] {
   }
   return lock.wheels.map(({ name, wheel, size, sha256 }) => ({
     path: `packages/${wheel}`,
-    source: `pypi:${name}`,
+    source: wheel,
     size,
     sha256,
+    origin: { kind: "pypi", project: name },
   }));
 }
 

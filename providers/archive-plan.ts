@@ -1,19 +1,17 @@
 import { readFile } from "node:fs/promises";
 
 import { ReconcileError, detailOf } from "./errors.ts";
+import type { WheelOrigin } from "./packages.ts";
 import type { WeightsOrigin } from "./weights-fetch.ts";
 
 /** One file of model.mar. */
 export interface ArchiveEntry {
   /** Path inside the archive, with forward slashes. */
   readonly path: string;
-  /**
-   * File to read, relative to the project's folder; the address of what has an origin; `pypi:PROJECT` for a wheel, which the
-   * user's cache has by its hash.
-   */
+  /** File to read, relative to the project's folder; the name of what has an origin, for messages. */
   readonly source: string;
   /** Where it is fetched from before it is packed. */
-  readonly origin?: WeightsOrigin;
+  readonly origin?: WheelOrigin | WeightsOrigin;
   /** Bytes. */
   readonly size: number;
   /** SHA-256 of the content, hex. */

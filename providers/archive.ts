@@ -1,19 +1,17 @@
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readFile, readdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { mkdir, open, readFile, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { crc32 } from "node:zlib";
 
+import { crc32 } from "@node-rs/crc32";
 import { deflateSync } from "fflate";
 
 import type { ArchiveEntry, ArchivePlan } from "./archive-plan.ts";
+import { readContent } from "./content.ts";
 import { showProgress } from "./engine.ts";
 import { ReconcileError, detailOf } from "./errors.ts";
 import { EntryMismatchError, MarArchive } from "./mar-archive.ts";
-import { withWheels } from "./packages.ts";
 import { isProcessAlive } from "./process-alive.ts";
-import { fetchWeights } from "./weights-fetch.ts";
+import { megabytes } from "./units.ts";
 import { DEFLATED, STORED } from "./zip-records.ts";
 
 /** Where archives are built, relative to the project's folder. */
@@ -21,9 +19,6 @@ const BUILD_FOLDER = ".local/archives";
 
 /** Files up to this size are read whole; longer ones pass through in pieces. */
 const WHOLE_LIMIT_BYTES = 16 * 1024 * 1024;
-
-/** Bytes of one read and one write. */
-const PIECE_BYTES = 1024 * 1024;
 
 /** Weights and wheels: deflate takes half a minute a GiB and gains next to nothing. */
 const STORED_NAMES = /\.(safetensors|whl)$/;
@@ -46,8 +41,7 @@ export async function buildArchive(
   if (await isFile(target)) return target;
   const needed = plan.entries.reduce((sum, { size }) => sum + size + RECORDS_BYTES, RECORDS_BYTES);
   requireSpace(needed, await freeBytes(BUILD_FOLDER));
-  const wheelsAtHand = await withWheels(plan.entries, (line) => showProgress(urn, line));
-  const entries = await fetchEntries(wheelsAtHand, urn, needed, freeBytes);
+  const entries = await filesOf(plan.entries, urn, needed, freeBytes);
   const unfinished = `${target}.${process.pid}.part`;
   try {
     await writeArchive({ ...plan, entries }, unfinished, urn);
@@ -64,19 +58,29 @@ export async function filesToSend(
   urn: string,
 ): Promise<readonly ArchiveEntry[]> {
   await mkdir(BUILD_FOLDER, { recursive: true });
-  const files = await fetchEntries(entries, urn, 0, freeBytesIn);
+  const files = await filesOf(entries, urn, 0, freeBytesIn);
   // What was fetched was checked on its way.
   for (const file of files) if (file.origin === undefined) await crc32Of(file);
   return files;
 }
 
-async function fetchEntries(
+/** The same entries with local files in place of addresses. What fetches is loaded only where something is to be fetched. */
+async function filesOf(
   entries: readonly ArchiveEntry[],
   urn: string,
   buildBytes: number,
   freeBytes: (folder: string) => Promise<number>,
 ): Promise<readonly ArchiveEntry[]> {
-  return fetchWeights(entries, { urn, buildBytes, buildFolder: BUILD_FOLDER, freeBytes });
+  let files = entries;
+  if (files.some(({ origin }) => origin?.kind === "pypi")) {
+    const { withWheels } = await import("./packages.ts");
+    files = await withWheels(files, (line) => showProgress(urn, line));
+  }
+  if (files.some(({ origin }) => origin !== undefined && origin.kind !== "pypi")) {
+    const { fetchWeights } = await import("./weights-fetch.ts");
+    files = await fetchWeights(files, { urn, buildBytes, buildFolder: BUILD_FOLDER, freeBytes });
+  }
+  return files;
 }
 
 /** Bytes that this user may still write where the folder lies. */
@@ -109,24 +113,23 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 async function writeArchive(plan: ArchivePlan, target: string, urn: string): Promise<void> {
-  const archive = new MarArchive();
-  const written = pipeline(archive, createWriteStream(target, { highWaterMark: PIECE_BYTES }));
-  // A failed entry rejects below; without this the pipeline's own rejection would be unhandled.
-  written.catch(() => undefined);
+  const file = await open(target, "wx");
+  const archive = new MarArchive(file);
   const total = plan.entries.reduce((sum, entry) => sum + entry.size, 0);
   let packed = 0;
   try {
     await addBytes(archive, "MAR-INF/MANIFEST.json", Buffer.from(plan.manifest));
     for (const entry of plan.entries) {
       showProgress(urn, `packing ${megabytes(packed)} of ${megabytes(total)} MB: ${entry.path}`);
-      await Promise.race([addFile(archive, entry), written]);
+      await addFile(archive, entry);
       packed += entry.size;
     }
-    await archive.finalize();
-    await written;
+    await archive.complete();
   } catch (error) {
     archive.abort();
     throw explainWrite(error);
+  } finally {
+    await file.close();
   }
 }
 
@@ -136,10 +139,6 @@ function explainWrite(error: unknown): unknown {
   return new ReconcileError(
     `Could not build the model archive: the disk of "${BUILD_FOLDER}" is full. Make room and run "up" again.`,
   );
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1);
 }
 
 async function addFile(archive: MarArchive, entry: ArchiveEntry): Promise<void> {
@@ -156,33 +155,28 @@ async function addFile(archive: MarArchive, entry: ArchiveEntry): Promise<void> 
     await addBytes(archive, entry.path, content);
     return;
   }
-  const { path, size } = entry;
+  const { path, size, source } = entry;
   const checksum = entry.crc32 ?? (await crc32Of(entry));
-  const content = createReadStream(entry.source, { highWaterMark: PIECE_BYTES });
-  let unreadable: unknown;
-  content.once("error", (error) => (unreadable = error));
   const stored = { name: path, method: STORED, crc32: checksum, size, packedSize: size } as const;
-  await archive.add(stored, content).catch((error: unknown) => {
-    content.destroy();
-    if (error === unreadable) throw changed(entry, detailOf(error));
-    throw error instanceof EntryMismatchError ? changed(entry, "its content differs") : error;
+  await archive.add(stored, source).catch((error: unknown) => {
+    if (error instanceof EntryMismatchError) throw changed(entry, "its content differs");
+    throw isReading(error) ? changed(entry, detailOf(error)) : error;
   });
+}
+
+function isReading(error: unknown): boolean {
+  const { syscall } = error as NodeJS.ErrnoException;
+  return syscall === "open" || syscall === "read";
 }
 
 /** Checks a long file against its SHA-256 and answers its CRC-32. */
 async function crc32Of(entry: ArchiveEntry): Promise<number> {
-  const hash = createHash("sha256");
-  let checksum = 0;
-  try {
-    for await (const piece of createReadStream(entry.source, { highWaterMark: PIECE_BYTES })) {
-      hash.update(piece as Buffer);
-      checksum = crc32(piece as Buffer, checksum);
-    }
-  } catch (error) {
+  const content = await readContent(entry.source).catch((error: unknown) => {
     throw changed(entry, detailOf(error));
-  }
-  if (hash.digest("hex") !== entry.sha256) throw changed(entry, "its content differs");
-  return checksum;
+  });
+  if (content === null) throw changed(entry, "it is gone");
+  if (content.sha256 !== entry.sha256) throw changed(entry, "its content differs");
+  return content.crc32;
 }
 
 function changed(entry: ArchiveEntry, why: string): ReconcileError {

@@ -8,7 +8,7 @@ import { OBJECT_CRC32C_KEY, OBJECT_STACK_KEY, ownerOfObject } from "./ownership.
 import type { SendRequest } from "./send-object.ts";
 import { planParts } from "./upload-parts.ts";
 import type { Part } from "./upload-parts.ts";
-import type { UploadProgress } from "./upload-progress.ts";
+import type { TransferProgress } from "./transfer-progress.ts";
 
 /** Requests at once. */
 const PARALLEL = 4;
@@ -29,7 +29,7 @@ interface ArrivedPart {
 export async function sendInParts(
   request: SendRequest,
   size: number,
-  progress: UploadProgress,
+  progress: TransferProgress,
 ): Promise<void> {
   const { file, partsPrefix, sizes } = request;
   const found = await listParts(file.bucket, partsPrefix);
@@ -68,7 +68,7 @@ async function ensurePart(
   { file: { bucket }, path, marks, partsPrefix, onProgress, onArrival }: SendRequest,
   { name, start, end }: Part,
   found: File | undefined,
-  progress: UploadProgress,
+  progress: TransferProgress,
 ): Promise<ArrivedPart> {
   cancelled.throwIfAborted();
   const size = end - start;
@@ -93,12 +93,12 @@ async function ensurePart(
       ifGenerationMatch: Number(found?.metadata.generation ?? 0),
       onBytes: (bytes) => {
         sent += bytes;
-        progress.send(bytes);
+        progress.move(bytes);
         onProgress(progress);
       },
     });
   } catch (error) {
-    progress.send(-sent);
+    progress.move(-sent);
     throw error;
   }
   onArrival();

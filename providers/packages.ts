@@ -1,11 +1,9 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { access, mkdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 
 import type { ArchiveEntry } from "./archive-plan.ts";
 import { cacheFolder } from "./cache-folder.ts";
+import { readContent } from "./content.ts";
 import { ReconcileError, detailOf } from "./errors.ts";
 import { download, listIndexFiles, packageIndex } from "./package-index.ts";
 import type { PackageIndex } from "./package-index.ts";
@@ -63,21 +61,22 @@ export async function listMissingWheels<T extends WheelId>(wheels: readonly T[])
   return wheels.filter((_wheel, at) => !isThere[at]);
 }
 
-/** How the source of an archive's entry names a wheel: its project follows. */
-const WHEEL_SOURCE = "pypi:";
+/** Where a wheel comes from: the index knows it by its project and its file name. */
+export interface WheelOrigin {
+  readonly kind: "pypi";
+  /** Normalised name: "charset-normalizer". */
+  readonly project: string;
+}
 
 /** The same entries, with a file for each: those that are wheels are read from the user's cache, which is filled first. */
 export async function withWheels(
   entries: readonly ArchiveEntry[],
   onProgress: (line: string) => void,
 ): Promise<readonly ArchiveEntry[]> {
-  const wheels = entries.filter(({ source }) => source.startsWith(WHEEL_SOURCE));
-  const ids = wheels.map(({ source, path, sha256 }) => ({
-    name: source.slice(WHEEL_SOURCE.length),
-    wheel: basename(path),
-    sha256,
-  }));
-  const paths = await ensureWheels(ids, onProgress);
+  const wheels = entries.flatMap(({ path, sha256, origin }) =>
+    origin?.kind === "pypi" ? [{ path, name: origin.project, wheel: basename(path), sha256 }] : [],
+  );
+  const paths = await ensureWheels(wheels, onProgress);
   const files = new Map(wheels.map(({ path }, at) => [path, paths[at]]));
   return entries.map((entry) => ({ ...entry, source: files.get(entry.path) ?? entry.source }));
 }
@@ -100,7 +99,7 @@ export async function ensureWheels(
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { wheel, path } = next;
-      if ((await sha256Of(path)) !== wheel.sha256) {
+      if ((await readContent(path))?.sha256 !== wheel.sha256) {
         onProgress(`fetching package ${done + 1} of ${wheels.length}: ${wheel.wheel}`);
         await fetchWheel(wheel, path);
       }
@@ -157,16 +156,4 @@ function cannotFetch(wheel: WheelId, index: PackageIndex, why: string): Reconcil
   return new ReconcileError(
     `Could not fetch the Python package "${wheel.wheel}" from "${from}": ${why}`,
   );
-}
-
-/** Undefined when there is no such file. */
-async function sha256Of(path: string): Promise<string | undefined> {
-  const hash = createHash("sha256");
-  try {
-    await pipeline(createReadStream(path), hash);
-    return hash.digest("hex");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
 }

@@ -1,37 +1,10 @@
-import { createHash } from "node:crypto";
-import type { Hash } from "node:crypto";
 import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 
+import { Checksums } from "./content.ts";
+import type { Content } from "./content.ts";
 import { isProcessAlive } from "./process-alive.ts";
-
-/** Size and checksums of what a file holds. */
-export interface Content {
-  /** Bytes. */
-  readonly size: number;
-  /** SHA-256, hex. */
-  readonly sha256: string;
-  readonly crc32: number;
-}
-
-/** Adds content up to its size and checksums. */
-class Checksums {
-  private readonly hash: Hash = createHash("sha256");
-  private checksum = 0;
-  size = 0;
-
-  add(piece: Uint8Array): void {
-    this.hash.update(piece);
-    this.checksum = crc32(piece, this.checksum);
-    this.size += piece.length;
-  }
-
-  get content(): Content {
-    return { size: this.size, sha256: this.hash.copy().digest("hex"), crc32: this.checksum };
-  }
-}
 
 /** Another process's part that has not grown for so long is nobody's: process numbers come again, and machines share folders. */
 const DESERTED_MS = 120_000;
@@ -137,20 +110,6 @@ async function listParts(folder: string, name: string): Promise<Part[]> {
     parts.push({ path, size: stats.size, isInUse });
   }
   return parts.sort((a, b) => Number(b.isInUse) - Number(a.isInUse) || b.size - a.size);
-}
-
-/** Reads a file whole; null where there is none. */
-export async function readContent(path: string): Promise<Content | null> {
-  const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return null;
-    throw error;
-  });
-  if (handle === null) return null;
-  const sums = new Checksums();
-  for await (const piece of handle.createReadStream({ highWaterMark: PIECE_BYTES })) {
-    sums.add(piece as Buffer);
-  }
-  return sums.content;
 }
 
 const isDone = () => true;

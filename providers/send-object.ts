@@ -9,7 +9,7 @@ import { ReconcileError } from "./errors.ts";
 import { sendRange } from "./objects.ts";
 import { OBJECT_CRC32C_KEY } from "./ownership.ts";
 import type { PartSizes } from "./upload-parts.ts";
-import { UploadProgress } from "./upload-progress.ts";
+import { TransferProgress } from "./transfer-progress.ts";
 
 export interface SendRequest {
   /** The object that it becomes. */
@@ -25,7 +25,7 @@ export interface SendRequest {
   readonly partsPrefix: string;
   readonly sizes: PartSizes;
   /** Hears how far it is. */
-  readonly onProgress: (progress: UploadProgress) => void;
+  readonly onProgress: (progress: TransferProgress) => void;
   /** Hears of each part that has arrived whole. */
   readonly onArrival: () => void;
 }
@@ -34,7 +34,7 @@ export interface SendRequest {
 export async function sendObject(request: SendRequest): Promise<void> {
   const { file, path, contentType, marks, ifGenerationMatch, sizes, onProgress } = request;
   const { size } = await stat(path);
-  const progress = new UploadProgress(size);
+  const progress = new TransferProgress(size);
   try {
     if (size > sizes.whole) {
       await sendInParts(request, size, progress);
@@ -43,7 +43,7 @@ export async function sendObject(request: SendRequest): Promise<void> {
     const crc32c = encodeCrc32c(await crc32cOfFile(path, 0, size));
     const description = { contentType, metadata: { ...marks, [OBJECT_CRC32C_KEY]: crc32c } };
     const onBytes = (bytes: number): void => {
-      progress.send(bytes);
+      progress.move(bytes);
       onProgress(progress);
     };
     const range = { path, start: 0, end: size, crc32c, onBytes };

@@ -5,15 +5,17 @@ import type { ArchiveEntry } from "./archive-plan.ts";
 import { openObject } from "./bucket-files.ts";
 import type { ObjectAddress } from "./bucket-files.ts";
 import { cacheFolder } from "./cache-folder.ts";
+import { readContent } from "./content.ts";
+import type { Content } from "./content.ts";
 import { cancelled, showProgress } from "./engine.ts";
 import { ReconcileError, detailOf, isNotFound, isTransient, nextStep } from "./errors.ts";
 import { HubError, openHubFile } from "./hub.ts";
 import type { HubAddress, OpenedFile } from "./hub.ts";
-import { PartFile, partBytes, readContent } from "./part-file.ts";
-import type { Content } from "./part-file.ts";
+import { PartFile, partBytes } from "./part-file.ts";
 import { patienceMs, pause } from "./patience.ts";
 import { retrying } from "./retry.ts";
-import { TransferRate } from "./transfer-rate.ts";
+import { TransferProgress } from "./transfer-progress.ts";
+import { megabytes } from "./units.ts";
 
 /** Where a file of the weights comes from that does not lie in the project's folder: a commit, or a generation. */
 export type WeightsOrigin =
@@ -46,23 +48,31 @@ export async function fetchWeights(
   options: FetchOptions,
 ): Promise<ArchiveEntry[]> {
   const folder = weightsCache();
-  const wanted = entries.filter(({ origin }) => origin !== undefined);
+  const wanted = entries.filter(isFetched);
   if (wanted.length === 0) return [...entries];
   await mkdir(folder, { recursive: true });
   await requireSpace(folder, wanted, options);
-  const rate = new TransferRate(wanted.reduce((sum, { size }) => sum + size, 0));
-  let before = 0;
+  const progress = new TransferProgress(wanted.reduce((sum, { size }) => sum + size, 0));
+  const show = (line: string) => showProgress(options.urn, line);
   const resolved = new Map<ArchiveEntry, ArchiveEntry>();
   for (const entry of wanted) {
-    const show = (line: string) => showProgress(options.urn, line);
     const content = await fetchFile(folder, entry, {
-      onProgress: (size) => show(`fetching weights: ${rate.describe(before + size)}`),
+      onFound: (bytes) => progress.find(bytes),
+      onMoved: (bytes) => {
+        progress.move(bytes);
+        show(`fetching weights: ${progress}`);
+      },
       onWait: () => show(`waiting for another run that fetches ${entry.source}`),
     });
-    before += entry.size;
     resolved.set(entry, { ...entry, source: join(folder, entry.sha256), crc32: content.crc32 });
   }
   return entries.map((entry) => resolved.get(entry) ?? entry);
+}
+
+type FetchedEntry = ArchiveEntry & { readonly origin: WeightsOrigin };
+
+function isFetched(entry: ArchiveEntry): entry is FetchedEntry {
+  return entry.origin !== undefined && entry.origin.kind !== "pypi";
 }
 
 /** Refuses what the disk has no room for, the archive included where it will lie on the same one. */
@@ -85,25 +95,27 @@ async function requireSpace(
   );
 }
 
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1);
-}
-
 interface Listener {
-  readonly onProgress: (bytes: number) => void;
+  /** Hears of bytes that earlier runs have fetched. */
+  readonly onFound: (bytes: number) => void;
+  /** Hears of bytes as they arrive; less than zero for those that have to be fetched again. */
+  readonly onMoved: (bytes: number) => void;
   readonly onWait: () => void;
 }
 
 /** Fetches one file into the cache, unless it is there already, whole. */
 async function fetchFile(
   folder: string,
-  entry: ArchiveEntry,
+  entry: FetchedEntry,
   listener: Listener,
 ): Promise<Content> {
   const path = join(folder, entry.sha256);
   for (let discarded = 0; ;) {
     const cached = await readContent(path);
-    if (cached !== null && isAsWanted(cached, entry)) return cached;
+    if (cached !== null && isAsWanted(cached, entry)) {
+      listener.onFound(cached.size);
+      return cached;
+    }
     if (cached !== null) await rm(path, { force: true });
     const part = await PartFile.claim(folder, entry.sha256);
     if (part === null) {
@@ -113,6 +125,7 @@ async function fetchFile(
       continue;
     }
     const left = part.size;
+    listener.onFound(left);
     const content = await fillPart(part, entry, listener).catch(async (error: unknown) => {
       await part.close();
       throw cannotFetch(entry, error);
@@ -121,6 +134,7 @@ async function fetchFile(
       await part.finish(path);
       return content;
     }
+    listener.onMoved(-part.size);
     await part.remove();
     // What an earlier run had left may be torn: once more, from the start.
     if (left === 0 || discarded > 0) throw notAsLocked(entry, content);
@@ -128,12 +142,12 @@ async function fetchFile(
   }
 }
 
-function isAsWanted(content: Content, entry: ArchiveEntry): boolean {
+function isAsWanted(content: Content, entry: FetchedEntry): boolean {
   return content.size === entry.size && content.sha256 === entry.sha256;
 }
 
 /** Goes on until everything is there. As long as more arrives, a lost connection is no reason to give up. */
-async function fillPart(part: PartFile, entry: ArchiveEntry, listener: Listener): Promise<Content> {
+async function fillPart(part: PartFile, entry: FetchedEntry, listener: Listener): Promise<Content> {
   while (part.size < entry.size) {
     const before = part.size;
     try {
@@ -148,8 +162,8 @@ async function fillPart(part: PartFile, entry: ArchiveEntry, listener: Listener)
 /** One transfer, from where the part ends. */
 async function continuePart(
   part: PartFile,
-  entry: ArchiveEntry,
-  { onProgress }: Listener,
+  entry: FetchedEntry,
+  { onMoved }: Listener,
 ): Promise<void> {
   const stalled = new AbortController();
   // A transfer in which nothing arrives for so long is begun anew.
@@ -161,11 +175,14 @@ async function continuePart(
   try {
     const signal = AbortSignal.any([stalled.signal, cancelled]);
     const { from, content } = await openOrigin(entry, part.size, signal);
-    if (from !== part.size) await part.restart();
+    if (from !== part.size) {
+      onMoved(-part.size);
+      await part.restart();
+    }
     for await (const piece of content) {
       timer.refresh();
       await part.append(piece);
-      onProgress(part.size);
+      onMoved(piece.length);
       if (part.size > entry.size) return;
     }
   } catch (error) {
@@ -180,24 +197,23 @@ async function continuePart(
 }
 
 async function openOrigin(
-  { origin }: ArchiveEntry,
+  { origin }: FetchedEntry,
   offset: number,
   signal: AbortSignal,
 ): Promise<OpenedFile> {
-  if (origin === undefined) throw new Error("a file without an origin is not fetched");
   return origin.kind === "hub"
     ? openHubFile(origin, offset, signal)
     : openObject(origin, offset, signal);
 }
 
-function notAsLocked(entry: ArchiveEntry, { size, sha256 }: Content): ReconcileError {
+function notAsLocked(entry: FetchedEntry, { size, sha256 }: Content): ReconcileError {
   const what = size === entry.size ? `its SHA-256 is ${sha256}` : `it has ${size} bytes or more`;
   return new ReconcileError(
     `Could not fetch the weights "${entry.source}": what arrived is not the file of weights.lock.json (${what}). Run the same command again; if it stays so, run "npm run lock -- --upgrade".`,
   );
 }
 
-function cannotFetch(entry: ArchiveEntry, error: unknown): ReconcileError {
+function cannotFetch(entry: FetchedEntry, error: unknown): ReconcileError {
   if (error instanceof ReconcileError) return error;
   const start = `Could not fetch the weights "${entry.source}"`;
   const kept = "What has arrived is kept.";
@@ -211,9 +227,9 @@ function cannotFetch(entry: ArchiveEntry, error: unknown): ReconcileError {
   return new ReconcileError(`${start}: ${why}. ${step} ${kept}`, { cause: error });
 }
 
-function explainRefusal({ origin }: ArchiveEntry, error: unknown): [why: string, step: string] {
+function explainRefusal({ origin }: FetchedEntry, error: unknown): [why: string, step: string] {
   if (error instanceof HubError) return [error.message, error.step];
-  if (origin?.kind === "gs" && isNotFound(error)) {
+  if (origin.kind === "gs" && isNotFound(error)) {
     return ["that generation of it is gone", 'Run "npm run lock -- --upgrade".'];
   }
   const why = detailOf(error).replace(/\.?\s*$/, "");

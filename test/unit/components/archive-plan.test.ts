@@ -197,7 +197,7 @@ describe("planArchive", () => {
       ["handler.py", "handler/handler.py"],
       ["lib/rules.py", "handler/lib/rules.py"],
       ["packages.lock", "handler/packages.lock"],
-      ["packages/pillow-1-py3-none-any.whl", "pypi:pillow"],
+      ["packages/pillow-1-py3-none-any.whl", "pillow-1-py3-none-any.whl"],
     ]);
 
     const rebuilt = { ...lock, wheels: [{ ...wheel, sha256: "b".repeat(64) }] };

@@ -61,9 +61,10 @@ describe("planPackages", () => {
     expect(planPackages(root, "handler")).toEqual([
       {
         path: "packages/pillow-11.3.0-cp39-cp39-manylinux2014_x86_64.whl",
-        source: "pypi:pillow",
+        source: "pillow-11.3.0-cp39-cp39-manylinux2014_x86_64.whl",
         size: 7,
         sha256: "a".repeat(64),
+        origin: { kind: "pypi", project: "pillow" },
       },
     ]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { UploadProgress } from "../../../providers/upload-progress.ts";
+import { TransferProgress } from "../../../providers/transfer-progress.ts";
 
 function progressAfter(
   seconds: number,
@@ -8,14 +8,14 @@ function progressAfter(
   bytes: { readonly found?: number; readonly sent: number },
 ): string {
   let now = 1_000;
-  const progress = new UploadProgress(size, () => now);
+  const progress = new TransferProgress(size, () => now);
   progress.find(bytes.found ?? 0);
-  progress.send(bytes.sent);
+  progress.move(bytes.sent);
   now += seconds * 1000;
   return String(progress);
 }
 
-describe("UploadProgress", () => {
+describe("TransferProgress", () => {
   it.each([
     {
       name: "rate and time left",
@@ -52,11 +52,26 @@ describe("UploadProgress", () => {
     expect(text).toBe(says);
   });
 
+  it("measures by what was moved in the last ten seconds", () => {
+    let now = 0;
+    const progress = new TransferProgress(1_000_000_000, () => now);
+    const say = (seconds: number, bytes: number) => {
+      now = seconds * 1000;
+      progress.move(bytes);
+      return String(progress);
+    };
+    say(1, 400_000_000);
+    say(5, 100_000_000);
+    say(14, 0);
+
+    expect(say(15, 10_000_000)).toBe("51 % of 1000.0 MB, 1.0 MB/s, 9 min left");
+  });
+
   it("takes back what has to be sent again", () => {
     let now = 0;
-    const progress = new UploadProgress(100_000_000, () => now);
-    progress.send(60_000_000);
-    progress.send(-10_000_000);
+    const progress = new TransferProgress(100_000_000, () => now);
+    progress.move(60_000_000);
+    progress.move(-10_000_000);
     now = 1_000;
 
     expect(String(progress)).toBe("50 % of 100.0 MB, 50 MB/s, 1 s left");
