@@ -1,65 +1,14 @@
+import { crc32c as nativeCrc32c } from "@node-rs/crc32";
+
 /** Reversed Castagnoli polynomial (RFC 3720, appendix B.4). */
 const POLYNOMIAL = 0x82f63b78;
-
-/** Slicing-by-16: table k holds, at k * 256, the CRC of a byte followed by k zero bytes. */
-const TABLES = buildTables();
-
-function buildTables(): Int32Array {
-  const tables = new Int32Array(16 * 256);
-  for (let byte = 0; byte < 256; byte++) {
-    let crc = byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
-    tables[byte] = crc;
-  }
-  for (let index = 256; index < tables.length; index++) {
-    const previous = tables[index - 256]!;
-    tables[index] = (previous >>> 8) ^ tables[previous & 0xff]!;
-  }
-  return tables;
-}
 
 /**
  * CRC32C of `bytes`, going on from `previous` (0 for the first piece). Incremental: feeding pieces one after the other
  * gives the checksum of the whole. Unsigned 32 bits.
  */
 export function crc32c(bytes: Uint8Array, previous = 0): number {
-  const tables = TABLES;
-  const { length, byteOffset } = bytes;
-  let crc = ~previous;
-  let at = 0;
-  for (; at < length && (byteOffset + at) % 4 !== 0; at++) {
-    crc = (crc >>> 8) ^ tables[(crc ^ bytes[at]!) & 0xff]!;
-  }
-  // Four bytes at once, least significant first: every machine that Node runs this on is little-endian.
-  const words = new Int32Array(bytes.buffer, byteOffset + at, (length - at) >>> 2);
-  let word = 0;
-  for (const end = words.length - 3; word < end; word += 4) {
-    const a = words[word]! ^ crc;
-    const b = words[word + 1]!;
-    const c = words[word + 2]!;
-    const d = words[word + 3]!;
-    crc =
-      tables[3840 + (a & 0xff)]! ^
-      tables[3584 + ((a >>> 8) & 0xff)]! ^
-      tables[3328 + ((a >>> 16) & 0xff)]! ^
-      tables[3072 + (a >>> 24)]! ^
-      tables[2816 + (b & 0xff)]! ^
-      tables[2560 + ((b >>> 8) & 0xff)]! ^
-      tables[2304 + ((b >>> 16) & 0xff)]! ^
-      tables[2048 + (b >>> 24)]! ^
-      tables[1792 + (c & 0xff)]! ^
-      tables[1536 + ((c >>> 8) & 0xff)]! ^
-      tables[1280 + ((c >>> 16) & 0xff)]! ^
-      tables[1024 + (c >>> 24)]! ^
-      tables[768 + (d & 0xff)]! ^
-      tables[512 + ((d >>> 8) & 0xff)]! ^
-      tables[256 + ((d >>> 16) & 0xff)]! ^
-      tables[d >>> 24]!;
-  }
-  for (at += word * 4; at < length; at++) {
-    crc = (crc >>> 8) ^ tables[(crc ^ bytes[at]!) & 0xff]!;
-  }
-  return ~crc >>> 0;
+  return nativeCrc32c(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), previous);
 }
 
 /** A CRC32C as Cloud Storage writes it: base64 of the four bytes, most significant first. */

@@ -79,33 +79,42 @@ export class MultipartReader {
   }
 
   async *#untilDelimiter(): AsyncGenerator<Uint8Array> {
+    const length = this.#delimiter.length;
     for (;;) {
       const at = this.#pending.indexOf(this.#delimiter);
       if (at >= 0) {
         const last = this.#pending.subarray(0, at);
-        this.#pending = this.#pending.subarray(at + this.#delimiter.length);
+        this.#pending = this.#pending.subarray(at + length);
         if (last.length > 0) yield last;
         return;
       }
       // The end of what is here may be the beginning of a delimiter.
-      const sure = this.#pending.length - this.#delimiter.length + 1;
-      if (sure > 0) {
-        const passed = this.#pending.subarray(0, sure);
-        this.#pending = this.#pending.subarray(sure);
-        yield passed;
+      const sure = Math.max(0, this.#pending.length - length + 1);
+      if (sure > 0) yield this.#pending.subarray(0, sure);
+      const tail = this.#pending.subarray(sure);
+      const next = await this.#read();
+      if (next === undefined) throw truncated();
+      // Chunks are not joined where that can be told apart by a few bytes: joining them all copies the whole content.
+      const seam = Buffer.concat([tail, next.subarray(0, length - 1)]);
+      if (next.length < length || seam.includes(this.#delimiter)) {
+        this.#pending = Buffer.concat([tail, next]);
+      } else {
+        if (tail.length > 0) yield tail;
+        this.#pending = next;
       }
-      if (!(await this.#fill())) throw truncated();
     }
   }
 
   async #fill(): Promise<boolean> {
-    const { done, value } = await this.#source.next();
-    if (done) return false;
-    this.#pending =
-      this.#pending.length === 0
-        ? Buffer.from(value.buffer, value.byteOffset, value.length)
-        : Buffer.concat([this.#pending, value]);
+    const next = await this.#read();
+    if (next === undefined) return false;
+    this.#pending = this.#pending.length === 0 ? next : Buffer.concat([this.#pending, next]);
     return true;
+  }
+
+  async #read(): Promise<Buffer | undefined> {
+    const { done, value } = await this.#source.next();
+    return done ? undefined : Buffer.from(value.buffer, value.byteOffset, value.length);
   }
 }
 

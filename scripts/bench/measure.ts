@@ -12,6 +12,8 @@ export interface Spread {
 export interface Contestant<T> {
   readonly name: string;
   readonly run: () => Promise<T>;
+  /** For one that takes minutes: it runs in the first round that counts, and not to warm up. */
+  readonly isSlow?: boolean;
 }
 
 /** How often, and until when. */
@@ -73,7 +75,8 @@ export async function interleave<T>(
   const results = new Map(contestants.map(({ name }) => [name, [] as T[]]));
   for (let round = 0; round <= rounds; round += 1) {
     const order = round % 2 === 0 ? contestants : contestants.toReversed();
-    for (const { name, run } of order) {
+    for (const { name, run, isSlow } of order) {
+      if (isSlow === true && round !== 1) continue;
       signal.throwIfAborted();
       onProgress?.(`${name}, ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}`);
       const result = await run();

@@ -20,6 +20,8 @@ export interface UploadRow {
   readonly megabytesPerSecond: Spread;
   /** Against curl, round by round. */
   readonly ratio: Spread;
+  /** The same without the start of the process, where it says how long its work took: `up` sends from one that runs. */
+  readonly workRatio: Spread | undefined;
   /** The most that its process has held, MiB. */
   readonly peakMiB: number | undefined;
 }
@@ -73,6 +75,10 @@ export async function measureUploads(
     step.done();
     const rates = (way: string): number[] =>
       (results.get(way) ?? []).map(({ ms }) => sizeBytes / 1000 / ms);
+    const workRates = (way: string): number[] =>
+      (results.get(way) ?? []).flatMap(({ workMs }) =>
+        workMs === undefined ? [] : sizeBytes / 1000 / workMs,
+      );
     return {
       sizeBytes,
       rows: ways.map(({ name }) => {
@@ -81,6 +87,8 @@ export async function measureUploads(
           way: name,
           megabytesPerSecond: spreadOf(rates(name)),
           ratio: ratioOf(rates(name), rates(CURL)),
+          workRatio:
+            workRates(name).length === 0 ? undefined : ratioOf(workRates(name), rates(CURL)),
           peakMiB: peaks.length === 0 ? undefined : Math.max(...peaks),
         };
       }),
@@ -127,6 +135,10 @@ export function formatUploads({ sizeBytes, rows }: UploadFigures): string {
     { head: "way", cell: ({ way }) => way, align: "left" },
     { head: "MB/s", cell: ({ megabytesPerSecond }) => formatNumber(megabytesPerSecond.median) },
     { head: "against curl", cell: ({ ratio }) => formatRatio(ratio) },
+    {
+      head: "without the process's start",
+      cell: ({ workRatio }) => (workRatio === undefined ? "" : formatRatio(workRatio)),
+    },
     {
       head: "peak memory, MiB",
       cell: ({ peakMiB }) => (peakMiB === undefined ? "" : formatNumber(peakMiB)),
