@@ -78,17 +78,18 @@ async function ensurePart(
       `Could not upload the archive: "${file.cloudStorageURI.href}" belongs to ${ownerOfObject(found)}. Delete or move it, then run the same command again.`,
     );
   }
-  const checksum = await crc32cOfFile(path, start, end);
-  const crc32c = encodeCrc32c(checksum);
-  if (found?.metadata.crc32c === crc32c && Number(found.metadata.size) === size) {
-    progress.find(size);
-    onProgress(progress);
-    return { file: found, size, crc32c: checksum };
+  if (found !== undefined && Number(found.metadata.size) === size) {
+    const checksum = await crc32cOfFile(path, start, end);
+    if (found.metadata.crc32c === encodeCrc32c(checksum)) {
+      progress.find(size);
+      onProgress(progress);
+      return { file: found, size, crc32c: checksum };
+    }
   }
   let sent = 0;
   try {
-    await sendRange({
-      ...{ file, path, start, end, crc32c },
+    const checksum = await sendRange({
+      ...{ file, path, start, end },
       description: { contentType: "application/octet-stream", metadata: marks },
       ifGenerationMatch: Number(found?.metadata.generation ?? 0),
       onBytes: (bytes) => {
@@ -97,12 +98,12 @@ async function ensurePart(
         onProgress(progress);
       },
     });
+    onArrival();
+    return { file, size, crc32c: checksum };
   } catch (error) {
     progress.move(-sent);
     throw error;
   }
-  onArrival();
-  return { file, size, crc32c: checksum };
 }
 
 /** Makes one object of the parts as they arrived, and of nothing that somebody put in their place (HTTP 412). */

@@ -13,8 +13,8 @@ export interface FileRange {
   readonly path: string;
   readonly start: number;
   readonly end: number;
-  /** Hears of bytes as they go. */
-  readonly onBytes: (bytes: number) => void;
+  /** Hears of the bytes in their order as they go; they stay as they are only until it returns. */
+  readonly onBlock: (block: Buffer) => void;
 }
 
 /** How a caller names itself to Google, as Google's own clients for Node do. */
@@ -121,7 +121,7 @@ function wordsOf(text: string): string | undefined {
 /** Writes the range; two blocks take turns, so that one is read while the other goes. */
 async function writeRange(
   request: ClientRequest,
-  { path, start, end, onBytes }: FileRange,
+  { path, start, end, onBlock }: FileRange,
 ): Promise<void> {
   const file = await open(path, "r");
   try {
@@ -133,11 +133,12 @@ async function writeRange(
       const { bytesRead } = await file.read(block, 0, Math.min(length, end - at), at);
       if (bytesRead === 0) throw new Error(`"${path}" has become shorter while it was sent`);
       await before;
-      before = write(request, block.subarray(0, bytesRead));
+      const sent = block.subarray(0, bytesRead);
+      before = write(request, sent);
       // Whoever waits for it sees the failure; until then it must not count as unhandled.
       before.catch(() => undefined);
       at += bytesRead;
-      onBytes(bytesRead);
+      onBlock(sent);
     }
     await before;
   } finally {

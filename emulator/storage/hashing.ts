@@ -1,6 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { Worker } from "node:worker_threads";
 
+import { BlockPool } from "./block-pool.ts";
 import type { ContentDigest } from "./content-hash.ts";
 import { crc32c, encodeCrc32c } from "./crc32c.ts";
 
@@ -13,7 +14,9 @@ export interface HashReply {
 }
 
 /** The MD5 of content that begins with a block of at least this, bytes, is made in the thread. */
-export const LARGE_BLOCK_BYTES = 1024 * 1024;
+export const LARGE_BLOCK_BYTES = 256 * 1024;
+/** A block is full when it holds that, and a socket hands over at most so much more. */
+const POOLED_BLOCK_BYTES = LARGE_BLOCK_BYTES + 128 * 1024;
 
 interface Waiting {
   readonly resolve: (reply: HashReply) => void;
@@ -25,13 +28,14 @@ interface Waiting {
  * long as all the rest. The thread is started when it is first needed and keeps the process alive only while it is asked something.
  */
 export class Hashing {
+  readonly #blocks = new BlockPool(POOLED_BLOCK_BYTES);
   #worker: Worker | undefined;
   /** The thread answers in the order it was asked. */
   #waiting: Waiting[] = [];
   #lastId = 0;
 
   start(): StreamHash {
-    return new StreamHash((request) => this.#ask(request), ++this.#lastId);
+    return new StreamHash((request) => this.#ask(request), ++this.#lastId, this.#blocks);
   }
 
   /** Ends the thread; hashes that are under way fail. */
@@ -77,9 +81,13 @@ export class StreamHash {
   #crc32c = 0;
   #size = 0;
 
-  constructor(ask: (request: HashRequest) => Promise<HashReply>, id: number) {
+  /** Where memory for its blocks comes from. */
+  readonly blocks: BlockPool;
+
+  constructor(ask: (request: HashRequest) => Promise<HashReply>, id: number, blocks: BlockPool) {
     this.#ask = ask;
     this.#id = id;
+    this.blocks = blocks;
   }
 
   /** Bytes handed in so far. */

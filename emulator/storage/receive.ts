@@ -76,7 +76,6 @@ class Sink {
   /** Chunks of the block to come. */
   #chunks: Uint8Array[] = [];
   #size = 0;
-  readonly #free: Uint8Array[] = [];
   /** Blocks under way, oldest first. */
   readonly #inFlight: Promise<void>[] = [];
   #lastWrite: Promise<void> = Promise.resolve();
@@ -111,7 +110,7 @@ class Sink {
     this.#size = 0;
     this.#lastWrite = this.#lastWrite.then(() => this.#target.write(block));
     const done = Promise.all([this.#lastWrite, this.#hash.update(block)]).then(() => {
-      this.#free.push(memory);
+      this.#hash.blocks.giveBack(memory);
     });
     // Whoever waits for it sees the failure; until then it must not count as unhandled.
     done.catch(() => undefined);
@@ -120,10 +119,8 @@ class Sink {
 
   /** Room for the block to come; large blocks are shared with the thread that hashes them. */
   #takeMemory(): Uint8Array {
-    const free = this.#free.pop();
-    if (free && free.length >= this.#size) return free;
     return this.#size < LARGE_BLOCK_BYTES
       ? new Uint8Array(this.#size)
-      : new Uint8Array(new SharedArrayBuffer(Math.ceil(this.#size / 65_536) * 65_536 + 65_536));
+      : this.#hash.blocks.take(this.#size);
   }
 }
