@@ -1,4 +1,4 @@
-"""Loading the pipeline from a folder of weights."""
+"""Loading the pipeline from a folder of weights, in parts or in a single file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 import transformers
 from diffusers import StableDiffusionPipeline
 
+from vertex_diffusion.checkpoint import CHECKPOINT, load_models
 from vertex_diffusion.pipeline import Pipeline
 
 PIPELINE_CLASS = "StableDiffusionPipeline"
@@ -21,6 +22,8 @@ class WeightsError(RuntimeError):
 
 def load_pipeline(folder: Path, gpu_id: int | None = None) -> Pipeline:
     """Load a StableDiffusionPipeline folder: safetensors only, no network.
+
+    The folder has each model's weights beside its configuration, or all in one checkpoint.
 
     A GPU is used in half precision when there is one, else the CPU in single precision. Raises
     WeightsError with one line that says what is wrong with the folder.
@@ -34,6 +37,7 @@ def load_pipeline(folder: Path, gpu_id: int | None = None) -> Pipeline:
     device = torch.device(f"cuda:{gpu_id or 0}" if on_gpu else "cpu")
     dtype = torch.float16 if on_gpu else torch.float32
     try:
+        models = load_models(folder, dtype) if (folder / CHECKPOINT).is_file() else {}
         pipeline = StableDiffusionPipeline.from_pretrained(
             str(folder),
             torch_dtype=dtype,
@@ -42,6 +46,7 @@ def load_pipeline(folder: Path, gpu_id: int | None = None) -> Pipeline:
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,
+            **models,
         ).to(device)
     except Exception as error:  # the libraries raise many kinds for a broken folder
         reason = " ".join(str(error).split())
