@@ -7,13 +7,12 @@ import { FileHashes } from "./file-hashes.ts";
 import { planPackages } from "./packages-lock.ts";
 import { ArchiveSourceError, hashFile, listFolder } from "./source-folder.ts";
 import { lockedWeights } from "./weights-lock.ts";
+import type { WeightsSetting } from "./weights-source.ts";
 
-/** What makes up an archive, relative to the project's folder. */
-export interface ArchiveSources {
+/** What makes up an archive, relative to the project's folder; the weights as weights.lock.json has them. */
+export interface ArchiveSources extends WeightsSetting {
   /** Folder with handler.py and the modules it imports. */
   readonly handler: string;
-  /** A diffusers pipeline, as weights.lock.json has it: a folder or an address. */
-  readonly weights: string;
   readonly weightsIn: WeightsPlace;
 }
 
@@ -57,7 +56,7 @@ export function planArchive(root: string, sources: ArchiveSources): ArchivePlan 
     ...handlerEntries(root, sources.handler, hashes),
     ...planPackages(root, sources.handler),
   ];
-  const weights = weightsEntries(root, sources.weights, hashes);
+  const weights = weightsEntries(root, sources, hashes);
   hashes.save();
   const isPacked = sources.weightsIn === "archive";
   const entries = sortedByPath([...code, ...(isPacked ? weights : [listingOf(weights)])]);
@@ -96,8 +95,8 @@ function handlerEntries(root: string, folder: string, hashes: FileHashes): Archi
   return found.map((file) => ({ ...file, ...hashFile("handler", root, file, hashes) }));
 }
 
-function weightsEntries(root: string, weights: string, hashes: FileHashes): ArchiveEntry[] {
-  return lockedWeights(root, weights, hashes).map((file) => ({
+function weightsEntries(root: string, setting: WeightsSetting, hashes: FileHashes): ArchiveEntry[] {
+  return lockedWeights(root, setting, hashes).map((file) => ({
     ...file,
     path: `weights/${file.path}`,
   }));

@@ -35,6 +35,8 @@ export interface Settings {
   readonly dedicatedEndpoint: boolean;
   readonly handler: string;
   readonly weights: string;
+  /** Folder with the configuration of a single-file checkpoint; null: the weights bring their own. */
+  readonly weightsConfig: string | null;
   readonly weightsIn: WeightsPlace;
   readonly env: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
@@ -110,6 +112,7 @@ export function readSettings(): Settings {
     dedicatedEndpoint: config.requireBoolean("dedicatedEndpoint"),
     handler: config.require("handler"),
     weights: config.require("weights"),
+    weightsConfig: config.get("weightsConfig") || null,
     weightsIn: config.require("weightsIn") as WeightsPlace,
     env: config.getObject<Record<string, string>>("env") ?? {},
     labels: config.getObject<Record<string, string>>("labels") ?? {},

@@ -11,11 +11,14 @@ export interface FoundFile {
   readonly source: string;
 }
 
+/** A setting that names files of the archive. */
+export type SourceSetting = "handler" | "weights" | "weightsConfig";
+
 /** Files that can't be packed: which setting names them, and why. */
 export class ArchiveSourceError extends Error {
-  readonly setting: "handler" | "weights";
+  readonly setting: SourceSetting;
 
-  constructor(setting: "handler" | "weights", message: string) {
+  constructor(setting: SourceSetting, message: string) {
     super(message);
     this.name = "ArchiveSourceError";
     this.setting = setting;
@@ -24,7 +27,7 @@ export class ArchiveSourceError extends Error {
 
 /** Which folder is listed, for whom, and what of it does not count. */
 export interface FolderRequest {
-  readonly setting: "handler" | "weights";
+  readonly setting: SourceSetting;
   /** The project's folder. */
   readonly root: string;
   /** Relative to the project's folder. */
@@ -95,7 +98,7 @@ export function listFolder(request: FolderRequest): FoundFile[] {
 
 /** Size and checksums of a file that was found. Throws ArchiveSourceError for one that can't be read. */
 export function hashFile(
-  setting: "handler" | "weights",
+  setting: SourceSetting,
   root: string,
   { source }: FoundFile,
   hashes: FileHashes,

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import type { WeightsOrigin } from "@vertex-diffusion/providers/weights-fetch";
 
 import type { FileHashes } from "./file-hashes.ts";
+import { readSingleFile, sourceOf } from "./single-file.ts";
 import { ArchiveSourceError, hashFile, listFolder } from "./source-folder.ts";
 import { checkPipelineFolder } from "./weights-rules.ts";
 import { parseWeights, weightsKey } from "./weights-source.ts";
+import type { SingleFileSource, WeightsSetting } from "./weights-source.ts";
 
 /** One file of the weights, as it was when they were locked. */
 export interface LockedFile {
@@ -22,7 +24,7 @@ export interface LockedFile {
   readonly sha256: string;
 }
 
-/** The weights that one value of the setting `weights` names. */
+/** The weights that one value of the setting `weights`, with its configuration, names. */
 export interface LockedWeights {
   /** The commit of a repository on the hub, 40 hex digits. */
   readonly revision?: string;
@@ -33,7 +35,7 @@ export interface LockedWeights {
 /** Content of weights.lock.json: committed, so that a preview needs no weights and no network. */
 export interface WeightsLock {
   readonly schema: 1;
-  /** By the setting's value, as `weightsKey` writes it. */
+  /** By the settings' values, as `weightsKey` writes them. */
   readonly weights: Readonly<Record<string, LockedWeights>>;
 }
 
@@ -93,22 +95,24 @@ export function readWeightsFolder(root: string, folder: string, hashes: FileHash
 
 /**
  * The locked files of a setting's weights, from the lock alone where they come from elsewhere. Throws ArchiveSourceError
- * where the lock has none, and where a local folder that is there is not what the lock says.
+ * where the lock has none, and where a local folder or file that is there is not what the lock says.
  */
 export function lockedWeights(
   root: string,
-  weights: string,
+  setting: WeightsSetting,
   hashes: FileHashes,
 ): readonly WeightsFile[] {
-  const source = parseWeights(weights);
-  const locked = readWeightsLock(root).weights[weightsKey(weights)];
+  const source = parseWeights(setting);
+  const locked = readWeightsLock(root).weights[weightsKey(setting)];
   switch (source.kind) {
     case "folder":
       return lockedFolder(root, source.folder, locked, hashes);
+    case "file":
+      return lockedSingleFile(root, source, locked, hashes);
     case "hub":
-      return lockedRepository(weights, source.repository, locked);
+      return lockedRepository(setting.weights, source.repository, locked);
     case "gs":
-      return lockedBucketFolder(weights, source, locked);
+      return lockedBucketFolder(setting.weights, source, locked);
   }
 }
 
@@ -125,9 +129,30 @@ function lockedFolder(
   if (locked === undefined) throw notLocked(folder);
   const difference = differenceOf(locked.files, found);
   if (difference === null) return found;
-  throw new ArchiveSourceError(
+  throw notAsLocked(`the folder "${folder}" is`, difference);
+}
+
+function lockedSingleFile(
+  root: string,
+  source: SingleFileSource,
+  locked: LockedWeights | undefined,
+  hashes: FileHashes,
+): readonly WeightsFile[] {
+  const found = readSingleFile(root, source, locked?.files ?? [], hashes);
+  if (locked === undefined) throw notLocked(`${source.file}" with "${source.config}`);
+  const named = (file: { path: string }) => ({ path: sourceOf(source, file.path) });
+  const difference = differenceOf(
+    locked.files.map((file) => ({ ...file, ...named(file) })),
+    found.map((file) => ({ ...file, ...named(file) })),
+  );
+  if (difference === null) return found;
+  throw notAsLocked("the weights are", difference);
+}
+
+function notAsLocked(what: string, difference: string): ArchiveSourceError {
+  return new ArchiveSourceError(
     "weights",
-    `the folder "${folder}" is not what ${WEIGHTS_LOCK} says: ${difference}. ${UPDATE_HINT} if that is meant, else put the files back.`,
+    `${what} not what ${WEIGHTS_LOCK} says: ${difference}. ${UPDATE_HINT} if that is meant, else put the files back.`,
   );
 }
 
@@ -168,7 +193,7 @@ function notLocked(weights: string): ArchiveSourceError {
 }
 
 /** What differs, by the first file and the number of others; null: nothing. */
-function differenceOf(locked: readonly LockedFile[], found: readonly WeightsFile[]): string | null {
+function differenceOf(locked: readonly LockedFile[], found: readonly LockedFile[]): string | null {
   const before = new Map(locked.map((file) => [file.path, file.sha256]));
   const after = new Map(found.map((file) => [file.path, file.sha256]));
   const differences = [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((path) => {

@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { readTensorNames } from "./safetensors.ts";
 import { ArchiveSourceError } from "./source-folder.ts";
 import type { FoundFile } from "./source-folder.ts";
 
@@ -11,8 +12,19 @@ const SAFETENSORS = /\.safetensors$/;
 /** Parts of a pipeline that the handler never loads, so that they need not be there. */
 const NOT_LOADED: ReadonlySet<string> = new Set(["safety_checker", "feature_extractor"]);
 
-/** A safetensors header is at most this long (the format's own limit). */
-const HEADER_LIMIT_BYTES = 100_000_000;
+/** What an archive calls weights that are a single file, beside the pipeline's configuration. */
+export const CHECKPOINT = "checkpoint.safetensors";
+
+/** Configurations and tokenizer files. */
+const TEXT = /^\w[\w.-]*\.(json|txt|model)$/;
+
+/** Directories of shards, and files of other frameworks. */
+const OTHER_TEXT = /(\.index(\.\w+)?\.json|^(flax|tf|openvino|onnx)_.*)$/;
+
+/** Whether a file of a pipeline's part, by its name, is configuration that the handler may load. */
+export function isConfiguration(name: string): boolean {
+  return TEXT.test(name) && !OTHER_TEXT.test(name);
+}
 
 /**
  * Refuses a folder that no pipeline can be loaded from: no model_index.json, a part missing that it names, pickles, weights
@@ -35,13 +47,20 @@ export function checkPipelineFolder(
       `the folder "${folder}" has no model_index.json, so it is no diffusers pipeline. Save one there with pipeline.save_pretrained("${folder}").`,
     );
   }
-  for (const part of partNames(index.source, readText(root, index))) checkPart(folder, part, files);
-  for (const file of files) {
-    if (SAFETENSORS.test(file.path)) checkSafetensors(join(root, file.source), file.source);
+  const content = readText(root, index);
+  for (const part of partNames(index.source, content)) checkPart(folder, part, files);
+  for (const { path, source } of files) {
+    if (path === CHECKPOINT) {
+      throw refuse(
+        `"${source}" has the name that weights in a single file have in an archive. Rename it.`,
+      );
+    }
+    if (SAFETENSORS.test(path)) readTensorNames(root, source);
   }
 }
 
-function readText(root: string, { source }: FoundFile): string {
+/** Throws ArchiveSourceError for a file that can't be read. */
+export function readText(root: string, { source }: FoundFile): string {
   try {
     return readFileSync(join(root, source), "utf8");
   } catch (error) {
@@ -79,49 +98,6 @@ function checkPart(folder: string, part: string, files: readonly FoundFile[]): v
       `"${folder}/${part}" has no .safetensors file. Save the pipeline with pipeline.save_pretrained("${folder}", safe_serialization=True).`,
     );
   }
-}
-
-/** Refuses weights whose header is broken or whose length is not what it says (8 bytes of length, JSON, then the tensors). */
-function checkSafetensors(path: string, source: string): void {
-  const file = openSync(path, "r");
-  try {
-    const { size } = fstatSync(file);
-    const length = size < 8 ? 0 : Number(readBytes(file, 8, 0).readBigUInt64LE());
-    if (size < 8 || length > Math.min(HEADER_LIMIT_BYTES, size - 8)) {
-      throw refuse(
-        `"${source}" is no whole .safetensors file: its header is cut off. Copy it again.`,
-      );
-    }
-    const needed = 8 + length + endOfTensors(readBytes(file, length, 8).toString("utf8"));
-    if (size !== needed) {
-      throw refuse(
-        `"${source}" is no whole .safetensors file: it has ${size} bytes, and its header says ${needed}. Copy it again.`,
-      );
-    }
-  } catch (error) {
-    if (error instanceof ArchiveSourceError) throw error;
-    throw refuse(
-      `"${source}" is no whole .safetensors file: ${(error as Error).message}. Copy it again.`,
-    );
-  } finally {
-    closeSync(file);
-  }
-}
-
-function readBytes(file: number, length: number, position: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  readSync(file, bytes, 0, length, position);
-  return bytes;
-}
-
-/** Where the last tensor ends, in bytes after the header. */
-function endOfTensors(header: string): number {
-  const tensors = Object.entries(JSON.parse(header) as Record<string, { data_offsets: number[] }>);
-  return tensors.reduce(
-    (end, [name, tensor]) =>
-      name === "__metadata__" ? end : Math.max(end, tensor.data_offsets[1]!),
-    0,
-  );
 }
 
 function refuse(message: string): ArchiveSourceError {

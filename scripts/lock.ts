@@ -12,8 +12,8 @@ import { checkNode } from "./toolchain/versions.ts";
 const HELP = `Usage: npm run lock -- [options]
 
 Writes weights.lock.json: path, size and SHA-256 of every file of the weights that the stack files name. A preview takes
-the archive's digest from it, so that it needs no weights, and refuses a folder that is not what the lock says. Weights
-that do not lie here keep what is locked of them, as repositories on the hub and folders of buckets do.
+the archive's digest from it, so that it needs no weights, and refuses a folder or file that is not what the lock says.
+Weights that do not lie here keep what is locked of them, as repositories on the hub and folders of buckets do.
 
 Writes handler/packages.lock from handler/requirements.in: the wheels that the archive carries beyond the image's torch
 and numpy, with their hashes, for Python 3.9, 3.10 and 3.11 on Linux x86_64, and proves by a resolve without a network

@@ -45,12 +45,18 @@ export async function writeLocalTwin(environment: string): Promise<string[]> {
     document.deleteIn(["config", "vertex-diffusion:pin"]);
     differences.push("pin: none (it names a version that only the original has)");
   }
-  const declared = document.getIn(["config", "vertex-diffusion:weights"]);
-  const { weights, why } = await twinWeights(
-    PROJECT_ROOT,
-    declared === undefined ? undefined : String(declared),
-  );
-  if (why !== undefined) set("vertex-diffusion:weights", weights, why);
+  const declared = (key: string) => {
+    const value = document.getIn(["config", `vertex-diffusion:${key}`]);
+    return value === undefined ? {} : { [key]: String(value) };
+  };
+  const { weights, why } = await twinWeights(PROJECT_ROOT, {
+    ...declared("weights"),
+    ...declared("weightsConfig"),
+  });
+  if (why !== undefined) {
+    set("vertex-diffusion:weights", weights, why);
+    document.deleteIn(["config", "vertex-diffusion:weightsConfig"]);
+  }
   const salt = await readSalt(localStackOf(environment));
   if (salt !== undefined) document.set("encryptionsalt", salt);
   const { stackFiles } = localPaths(PROJECT_ROOT);

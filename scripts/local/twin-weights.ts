@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { WEIGHTS_LOCK, readWeightsLock } from "../../components/weights-lock.ts";
 import { weightsKey } from "../../components/weights-source.ts";
+import type { WeightsSetting } from "../../components/weights-source.ts";
 
 /** The demo model that local stacks serve, relative to the project's folder. */
 export const DEMO_WEIGHTS = "handler/demo-model";
@@ -10,23 +11,27 @@ export const DEMO_WEIGHTS = "handler/demo-model";
 /**
  * The weights of an environment's local twin: its own, or the demo model where those can't be packed here, and why.
  *
- * @param declared The stack file's value; undefined is the default of Pulumi.yaml.
+ * @param declared The stack file's values; undefined weights are the default of Pulumi.yaml.
  */
 export async function twinWeights(
   root: string,
-  declared: string | undefined,
-): Promise<{ readonly weights: string; readonly why?: string }> {
-  const weights = declared ?? (await readDefaultWeights(root));
+  declared: Partial<WeightsSetting>,
+): Promise<WeightsSetting & { readonly why?: string }> {
+  const weights = declared.weights ?? (await readDefaultWeights(root));
+  const setting = { ...declared, weights };
   if (weights.includes("://")) {
-    const isLocked = weightsKey(weights) in readWeightsLock(root).weights;
-    if (isLocked) return { weights };
+    const isLocked = weightsKey(setting) in readWeightsLock(root).weights;
+    if (isLocked) return setting;
     return { weights: DEMO_WEIGHTS, why: `"${weights}" is not in ${WEIGHTS_LOCK}` };
   }
-  const isThere = await access(join(root, weights)).then(
-    () => true,
-    () => false,
-  );
-  return isThere ? { weights } : { weights: DEMO_WEIGHTS, why: `"${weights}" is not there` };
+  for (const place of [weights, ...(declared.weightsConfig ? [declared.weightsConfig] : [])]) {
+    const isThere = await access(join(root, place)).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) return { weights: DEMO_WEIGHTS, why: `"${place}" is not there` };
+  }
+  return setting;
 }
 
 /** The default that Pulumi.yaml declares for the setting `weights`. */

@@ -1,5 +1,5 @@
 import { ArchiveSourceError } from "../../components/source-folder.ts";
-import { PICKLE, partNames } from "../../components/weights-rules.ts";
+import { PICKLE, isConfiguration, partNames } from "../../components/weights-rules.ts";
 
 /** A file that the archive carries, and the file that it is taken from. */
 export interface Chosen<Listed> {
@@ -16,12 +16,6 @@ const VARIANT = "fp16";
 
 /** Weights in several files: diffusers 0.31 loads them with the package accelerate alone, which no archive has. */
 const SHARD = /-\d{5}-of-\d{5}\.safetensors$/;
-
-/** Configurations and tokenizer files. */
-const TEXT = /^\w[\w.-]*\.(json|txt|model)$/;
-
-/** Directories of shards, and files of other frameworks. */
-const OTHER_TEXT = /(\.index(\.\w+)?\.json|^(flax|tf|openvino|onnx)_.*)$/;
 
 /**
  * Of all files of a pipeline somewhere else those that the handler loads: model_index.json, and of each part that it names
@@ -45,7 +39,7 @@ export function choosePipelineFiles<Listed extends { readonly path: string }>(
     if (inside.length === 0 || !/^\w[\w-]*$/.test(part)) {
       throw refuse(`"${from}" names "${part}" in its model_index.json, and has no such folder.`);
     }
-    const texts = inside.filter((name) => TEXT.test(name) && !OTHER_TEXT.test(name));
+    const texts = inside.filter(isConfiguration);
     const weights = inside.includes("config.json") ? chooseWeights(from, part, inside) : [];
     for (const { name, as } of [...texts.map((name) => ({ name, as: name })), ...weights]) {
       chosen.push({ path: `${part}/${as}`, listed: byPath.get(`${part}/${name}`)! });

@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { FILE_HASHES } from "../../components/archive-plan.ts";
 import { FileHashes } from "../../components/file-hashes.ts";
+import { readSingleFile } from "../../components/single-file.ts";
 import { ArchiveSourceError } from "../../components/source-folder.ts";
 import { WEIGHTS_LOCK, readWeightsFolder, readWeightsLock } from "../../components/weights-lock.ts";
-import type { LockedWeights, WeightsLock } from "../../components/weights-lock.ts";
+import type { LockedFile, LockedWeights, WeightsLock } from "../../components/weights-lock.ts";
 import { parseWeights, weightsKey } from "../../components/weights-source.ts";
+import type { SingleFileSource, WeightsSetting } from "../../components/weights-source.ts";
 import { ReconcileError, codeOf, detailOf, isTransient, nextStep } from "../../providers/errors.ts";
 import { HubError } from "../../providers/hub.ts";
 import { readDefaultWeights } from "../local/twin-weights.ts";
@@ -46,9 +48,9 @@ export async function lockWeights(
   const locked: Record<string, LockedWeights> = {};
   const notes: string[] = [];
   const problems: string[] = [];
-  for (const weights of await namedWeights(root)) {
+  for (const [weights, setting] of await namedWeights(root)) {
     const known = before.weights[weights];
-    const outcome = await lockOne({ root, weights, known, upgrade, hashes, report });
+    const outcome = await lockOne({ root, weights, setting, known, upgrade, hashes, report });
     if (outcome.weights !== undefined) locked[weights] = outcome.weights;
     if (outcome.note !== undefined) notes.push(`; ${outcome.note}`);
     if (outcome.problem !== undefined) problems.push(outcome.problem);
@@ -62,7 +64,9 @@ export async function lockWeights(
 
 interface LockRequest {
   readonly root: string;
+  /** Their name in the lock. */
   readonly weights: string;
+  readonly setting: WeightsSetting;
   /** What the lock has of it. */
   readonly known: LockedWeights | undefined;
   readonly upgrade: boolean;
@@ -71,10 +75,11 @@ interface LockRequest {
 }
 
 async function lockOne(request: LockRequest): Promise<Outcome> {
-  const { weights, known, upgrade, report } = request;
+  const { weights, setting, known, upgrade, report } = request;
   try {
-    const source = parseWeights(weights);
+    const source = parseWeights(setting);
     if (source.kind === "folder") return lockFolder(request, source.folder);
+    if (source.kind === "file") return lockSingleFile(request, source);
     if (known !== undefined && !upgrade) return { weights: known };
     const step = report.step(`Locking ${weights}`);
     try {
@@ -95,21 +100,49 @@ async function lockOne(request: LockRequest): Promise<Outcome> {
   }
 }
 
-function lockFolder(
-  { root, weights, known, hashes, report }: LockRequest,
-  folder: string,
-): Outcome {
+function lockFolder(request: LockRequest, folder: string): Outcome {
+  const { root, known, hashes } = request;
   if (existsSync(join(root, folder))) {
-    const step = report.step(`Reading ${folder}`);
-    const files = readWeightsFolder(root, folder, hashes);
+    return lockRead(request, folder, () => readWeightsFolder(root, folder, hashes));
+  }
+  if (known === undefined) return notHere(folder);
+  noteKept(request, folder);
+  return { weights: known };
+}
+
+/** The small configuration may lie here where the long file does not. */
+function lockSingleFile(request: LockRequest, source: SingleFileSource): Outcome {
+  const { root, known, hashes } = request;
+  const { file, config } = source;
+  for (const place of [file, config].filter((one) => !existsSync(join(root, one)))) {
+    if (known !== undefined) noteKept(request, place);
+    else if (place === file) return notHere(file);
+  }
+  return lockRead(request, file, () => readSingleFile(root, source, known?.files ?? [], hashes));
+}
+
+function lockRead(
+  { report }: LockRequest,
+  place: string,
+  read: () => readonly LockedFile[],
+): Outcome {
+  const step = report.step(`Reading ${place}`);
+  try {
+    const files = read();
     step.done(describe(files));
     return { weights: { files: files.map(({ path, size, sha256 }) => ({ path, size, sha256 })) } };
+  } catch (error) {
+    step.fail("not locked");
+    throw error;
   }
-  if (known === undefined) {
-    return { weights: undefined, note: `"${weights}" is not here and stays unlocked` };
-  }
-  report.note(`"${weights}" is not here: ${WEIGHTS_LOCK} keeps what it has of it.`);
-  return { weights: known };
+}
+
+function notHere(place: string): Outcome {
+  return { weights: undefined, note: `"${place}" is not here and stays unlocked` };
+}
+
+function noteKept({ report }: LockRequest, place: string): void {
+  report.note(`"${place}" is not here: ${WEIGHTS_LOCK} keeps what it has of it.`);
 }
 
 /** A refusal in words; what is no refusal is a bug, and passes. */
@@ -124,18 +157,21 @@ function explain(error: unknown): string {
   return `${detailOf(error).replace(/\.?\s*$/, ".")} ${step}`;
 }
 
-/** What the stack files name, by themselves or by Pulumi.yaml's default, each once, sorted. */
-async function namedWeights(root: string): Promise<string[]> {
-  const named = new Set<string>();
+/** What the stack files name, by themselves or by Pulumi.yaml's default, each once, sorted by its name in the lock. */
+async function namedWeights(root: string): Promise<[key: string, setting: WeightsSetting][]> {
+  const named = new Map<string, WeightsSetting>();
   const files = (await readdir(root)).filter((file) => /^Pulumi\..+\.yaml$/.test(file));
   for (const name of files) {
     const { config } = Object(parse(await readFile(join(root, name), "utf8"))) as {
       config?: Record<string, unknown>;
     };
-    const value = config?.["vertex-diffusion:weights"] ?? (await readDefaultWeights(root));
-    named.add(weightsKey(String(value)));
+    const setting = {
+      weights: String(config?.["vertex-diffusion:weights"] ?? (await readDefaultWeights(root))),
+      weightsConfig: String(config?.["vertex-diffusion:weightsConfig"] ?? ""),
+    };
+    named.set(weightsKey(setting), setting);
   }
-  return [...named].sort();
+  return [...named].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 async function writeLock(root: string, lock: WeightsLock): Promise<boolean> {

@@ -243,7 +243,7 @@ describe("npm run lock of a repository on the hub", () => {
     {
       what: "an address that is none",
       weights: "hf://diffusion",
-      says: `"hf://diffusion" can't be locked: "hf://diffusion" is no address of weights. Name a folder beside Pulumi.yaml, "hf://OWNER/NAME@REVISION" or "gs://BUCKET/FOLDER".`,
+      says: `"hf://diffusion" can't be locked: "hf://diffusion" is no address of weights. Name a folder or a .safetensors file beside Pulumi.yaml, "hf://OWNER/NAME@REVISION" or "gs://BUCKET/FOLDER".`,
     },
     {
       what: "a hub that can't be reached",

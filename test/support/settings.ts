@@ -20,6 +20,7 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     dedicatedEndpoint: true,
     handler: "handler",
     weights: "hf://stable-diffusion-v1-5/stable-diffusion-v1-5",
+    weightsConfig: null,
     weightsIn: "archive",
     env: {},
     labels: {},

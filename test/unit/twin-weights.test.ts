@@ -32,12 +32,30 @@ describe("twinWeights", () => {
       weights: "handler/demo-model",
       why: `"hf://o/unlocked" is not in weights.lock.json`,
     },
-    {
-      declared: undefined,
+  ])("takes $weights for $declared", async ({ declared, ...expected }) => {
+    expect(await twinWeights(root, { weights: declared })).toEqual(expected);
+  });
+
+  it("takes the default for a stack file that names none", async () => {
+    expect(await twinWeights(root, {})).toEqual({
       weights: "handler/demo-model",
       why: `"hf://o/default" is not in weights.lock.json`,
-    },
-  ])("takes $weights for $declared", async ({ declared, ...expected }) => {
-    expect(await twinWeights(root, declared)).toEqual(expected);
+    });
+  });
+
+  it.each([
+    { missing: "nothing", weights: "a.safetensors", weightsConfig: "here" },
+    { missing: "the file", weights: "b.safetensors", weightsConfig: "here" },
+    { missing: "the configuration", weights: "a.safetensors", weightsConfig: "nowhere" },
+  ])("takes a single file only with its configuration: $missing is missing", async (setting) => {
+    const { missing, ...declared } = setting;
+    writeFileSync(join(root, "a.safetensors"), "");
+    const place = missing === "the file" ? declared.weights : declared.weightsConfig;
+
+    expect(await twinWeights(root, declared)).toEqual(
+      missing === "nothing"
+        ? declared
+        : { weights: "handler/demo-model", why: `"${place}" is not there` },
+    );
   });
 });

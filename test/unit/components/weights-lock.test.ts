@@ -29,7 +29,7 @@ function write(path: string, content: string): void {
 }
 
 function locked(weights = "sd") {
-  return lockedWeights(root, weights, new FileHashes(join(root, "hashes.json")));
+  return lockedWeights(root, { weights }, new FileHashes(join(root, "hashes.json")));
 }
 
 describe("lockedWeights", () => {
@@ -46,7 +46,7 @@ describe("lockedWeights", () => {
     mkdirSync(join(root, "other"));
 
     expect(locked(weights)).toHaveLength(3);
-    expect(weightsKey(weights)).toBe("sd");
+    expect(weightsKey({ weights })).toBe("sd");
   });
 
   it("needs no folder", () => {

@@ -87,6 +87,11 @@ describe("checkPipelineFolder", () => {
       says: `"weights/unet/model.${suffix}" is a pickle, which can run code when it is loaded. Save the pipeline with pipeline.save_pretrained("weights", safe_serialization=True) and remove the file.`,
     })),
     {
+      what: "a file that would be taken for weights in a single file",
+      make: () => write("weights/checkpoint.safetensors", tensors({}, 0)),
+      says: `"weights/checkpoint.safetensors" has the name that weights in a single file have in an archive. Rename it.`,
+    },
+    {
       what: "an empty .safetensors file",
       make: () => write(UNET, ""),
       says: `"${UNET}" is no whole .safetensors file: its header is cut off. Copy it again.`,
