@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from handler import DiffusionHandler
-from tests.original_layout import write_single_file
 from tests.test_handler import BAD, BAD_ANSWER, BAD_MESSAGE, GOOD, OTHER, predict
 from tests.torchserve import Answer, TorchServe, pack_archive
 
@@ -96,19 +95,3 @@ def test_an_archive_without_weights_says_so_and_is_never_ready(tmp_path: Path) -
         assert not server.ready()
     finally:
         server.stop()
-
-
-def test_an_archive_with_a_single_file_answers_as_with_a_folder(
-    weights: Path, handler: DiffusionHandler, tmp_path: Path
-) -> None:
-    pack_archive(tmp_path / "model.mar", write_single_file(weights, tmp_path / "single"))
-    server = TorchServe(tmp_path, None)
-
-    server.start()
-    try:
-        server.wait_until_ready()
-        answer = server.predict({"instances": [GOOD, OTHER]})
-    finally:
-        server.stop()
-
-    assert answer.body == {"predictions": predict(handler, GOOD, OTHER)}
