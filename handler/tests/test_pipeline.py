@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from handler import DiffusionHandler
 from tests.conftest import new_context
@@ -108,6 +109,52 @@ def test_weights_that_are_no_safetensors_are_refused(weights: Path, tmp_path: Pa
     unet.rename(unet.with_suffix(".bin"))
 
     with pytest.raises(WeightsError, match="could not be loaded") as caught:
+        load_pipeline(folder)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_with_the_old_names_of_their_attention_are_whole(
+    weights: Path, tmp_path: Path, pipeline: Pipeline
+) -> None:
+    # As in the repository of Stable Diffusion 1.5.
+    folder = tmp_path / "weights"
+    shutil.copytree(weights, folder)
+    (path,) = (folder / "vae").glob("*.safetensors")
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    tensors = load_file(path)
+    for name in [name for name in tensors if "attentions" in name]:
+        renamed = name
+        for new, before in old.items():
+            renamed = renamed.replace(f".{new}.", f".{before}.")
+        tensors[renamed] = tensors.pop(name)
+    assert any(".query." in name for name in tensors)
+    save_file(tensors, path, metadata={"format": "pt"})
+
+    assert picture(load_pipeline(folder)) == picture(pipeline)
+
+
+@pytest.mark.parametrize(
+    ("part", "tensor"),
+    [
+        ("unet", "conv_out.bias"),
+        ("vae", "decoder.conv_in.weight"),
+        ("text_encoder", "text_model.final_layer_norm.bias"),
+    ],
+)
+def test_weights_that_lack_a_tensor_are_refused(
+    weights: Path, tmp_path: Path, part: str, tensor: str
+) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(weights, folder)
+    (path,) = (folder / part).glob("*.safetensors")
+    save_file(
+        {name: value for name, value in load_file(path).items() if name != tensor},
+        path,
+        metadata={"format": "pt"},
+    )
+
+    with pytest.raises(WeightsError, match=f'{part}/ lack 1 of .* such as "{tensor}"') as caught:
         load_pipeline(folder)
 
     assert "\n" not in str(caught.value)

@@ -23,7 +23,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 CHECKPOINT = "checkpoint.safetensors"
 
 
-def load_models(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+def load_checkpoint(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
     """The models of `folder`'s checkpoint, by the names that the pipeline has for them.
 
     What else the file holds, such as averaged weights (EMA), is left. Raises ValueError with the

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import torch
 import transformers
 from diffusers import StableDiffusionPipeline
 
-from vertex_diffusion.checkpoint import CHECKPOINT, load_models
+from vertex_diffusion.checkpoint import CHECKPOINT, load_checkpoint
+from vertex_diffusion.parts import NOT_LOADED, load_parts
 from vertex_diffusion.pipeline import Pipeline
 
 PIPELINE_CLASS = "StableDiffusionPipeline"
@@ -28,7 +30,7 @@ def load_pipeline(folder: Path, gpu_id: int | None = None) -> Pipeline:
     A GPU is used in half precision when there is one, else the CPU in single precision. Raises
     WeightsError with one line that says what is wrong with the folder.
     """
-    _check_folder(folder)
+    index = _read_index(folder)
     # Their warnings can quote what was cut from a long prompt; prompts are never logged.
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
@@ -37,15 +39,15 @@ def load_pipeline(folder: Path, gpu_id: int | None = None) -> Pipeline:
     device = torch.device(f"cuda:{gpu_id or 0}" if on_gpu else "cpu")
     dtype = torch.float16 if on_gpu else torch.float32
     try:
-        models = load_models(folder, dtype) if (folder / CHECKPOINT).is_file() else {}
+        is_single_file = (folder / CHECKPOINT).is_file()
+        models = (
+            load_checkpoint(folder, dtype) if is_single_file else load_parts(folder, index, dtype)
+        )
         pipeline = StableDiffusionPipeline.from_pretrained(
             str(folder),
-            torch_dtype=dtype,
-            use_safetensors=True,
             local_files_only=True,
-            safety_checker=None,
-            feature_extractor=None,
             requires_safety_checker=False,
+            **dict.fromkeys(NOT_LOADED),
             **models,
         ).to(device)
     except Exception as error:  # the libraries raise many kinds for a broken folder
@@ -55,7 +57,7 @@ def load_pipeline(folder: Path, gpu_id: int | None = None) -> Pipeline:
     return Pipeline(pipeline, device, dtype)
 
 
-def _check_folder(folder: Path) -> None:
+def _read_index(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise WeightsError(
             f'The model archive has no weights: "{folder}" is not a folder. '
@@ -68,7 +70,8 @@ def _check_folder(folder: Path) -> None:
             "Pack the folder that save_pretrained of the pipeline wrote."
         )
     try:
-        name = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
+        named: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))
+        name = named["_class_name"]
     except (ValueError, KeyError, TypeError):
         raise WeightsError(
             f'The weights are no diffusers pipeline: "{index}" names no _class_name.'
@@ -77,3 +80,4 @@ def _check_folder(folder: Path) -> None:
         raise WeightsError(
             f'The weights are a "{name}", and this handler loads a "{PIPELINE_CLASS}" only.'
         )
+    return named
