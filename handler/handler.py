@@ -29,9 +29,10 @@ except PackagesError as error:
 from vertex_diffusion.artifact import ArtifactError, find_weights
 from vertex_diffusion.envelopes import open_envelopes, read_batch, write_answers
 from vertex_diffusion.loading import WeightsError, load_pipeline
+from vertex_diffusion.parsing import RequestRules
 from vertex_diffusion.pipeline import Pipeline
-from vertex_diffusion.prediction import predict_instances
-from vertex_diffusion.request import RequestRules, steps_from_environment
+from vertex_diffusion.prediction import predict_calls
+from vertex_diffusion.settings import read_settings
 
 # TorchServe imports this file before it makes the envelope.
 open_envelopes()
@@ -48,27 +49,18 @@ class DiffusionHandler:
         started = time.monotonic()
         properties = context.system_properties
         try:
-            default_steps = steps_from_environment()
+            settings = read_settings()
             weights = find_weights(Path(properties["model_dir"]))
             self.pipeline = load_pipeline(weights, properties.get("gpu_id"))
         except (ArtifactError, WeightsError, ValueError) as error:
             logger.error("The model cannot be served. %s", error)
             # TorchServe reports a RuntimeError as a failed load and lets anything else escape.
             raise RuntimeError(str(error)) from None
-        width, height = self.pipeline.default_size
-        self.rules = RequestRules(
-            default_width=width,
-            default_height=height,
-            default_steps=default_steps,
-            count_tokens=self.pipeline.count_tokens,
-            max_tokens=self.pipeline.max_tokens,
-        )
+        self.rules = RequestRules.of(self.pipeline, settings)
         logger.info("Ready in %.1f s: %s", time.monotonic() - started, self.pipeline.description)
 
     def handle(self, data: list[Any], context: Any) -> list[Any]:
         """Answer what TorchServe collected: one answer for each item of `data`."""
-        batch = read_batch(data, context)
-        predictions = [
-            predict_instances(call.instances, self.rules, self.pipeline) for call in batch.calls
-        ]
-        return write_answers(batch, predictions, context)
+        batch = read_batch(data, context, self.rules.settings)
+        outcomes = predict_calls(batch.calls, self.rules, self.pipeline)
+        return write_answers(batch, outcomes, context)

@@ -12,7 +12,7 @@ from demo_model.pipeline import load
 from demo_model.recipe import Recipe
 from demo_model.score import PHRASINGS, list_tasks, score
 
-from vertex_diffusion.request import DEFAULT_GUIDANCE_SCALE
+from vertex_diffusion.request import GenerationRequest
 
 MODEL = HANDLER / "demo-model"
 
@@ -20,7 +20,7 @@ MODEL = HANDLER / "demo-model"
 def test_every_colour_and_shape_is_drawn_right_at_the_handlers_guidance() -> None:
     tasks = list(list_tasks(PHRASINGS[:1], seeds=[1]))
 
-    result = score(load(MODEL), tasks, DEFAULT_GUIDANCE_SCALE)
+    result = score(load(MODEL), tasks, GenerationRequest.guidance_scale)
 
     assert len(tasks) == 24
     assert result.accepted, result.summary()

@@ -15,8 +15,10 @@ from ts.torch_handler.request_envelope.kserve import KServeEnvelope
 
 from handler import DiffusionHandler
 from tests.conftest import CLOSED_HANDLE, new_context
+from tests.pictures import picture_text
+from vertex_diffusion import VERSION
 
-GOOD = {"prompt": "a red circle", "seed": 7, "num_inference_steps": 2}
+GOOD: dict[str, Any] = {"prompt": "a red circle", "seed": 7, "num_inference_steps": 2}
 OTHER = {"prompt": "a horse on mars", "seed": 8, "num_inference_steps": 2}
 BAD = {"prompt": "a red circle", "width": 65}
 BAD_MESSAGE = "width must be a multiple of 8, got 65"
@@ -57,6 +59,88 @@ def test_a_prediction_is_a_png_in_base64(handler: DiffusionHandler) -> None:
 
     image = Image.open(io.BytesIO(base64.b64decode(prediction, validate=True)))
     assert (image.format, image.size, image.mode) == ("PNG", (64, 64), "RGB")
+
+
+@pytest.mark.parametrize(
+    ("image_format", "head"),
+    [("png", b"\x89PNG"), ("jpeg", b"\xff\xd8\xff"), ("webp", b"RIFF")],
+)
+def test_a_prediction_is_in_the_format_asked_for(
+    handler: DiffusionHandler, image_format: str, head: bytes
+) -> None:
+    small, large = predict(
+        handler,
+        {**GOOD, "image_format": image_format, "quality": 20},
+        {**GOOD, "image_format": image_format, "quality": 95},
+    )
+
+    content = base64.b64decode(small)
+    assert content.startswith(head)
+    assert Image.open(io.BytesIO(content)).size == (64, 64)
+    assert (len(small) < len(large)) == (image_format != "png")
+
+
+def test_several_pictures_of_an_instance_are_an_array_each_of_the_next_seed(
+    handler: DiffusionHandler,
+) -> None:
+    several, first, second = predict(
+        handler, {**GOOD, "num_images": 2}, GOOD, {**GOOD, "seed": GOOD["seed"] + 1}
+    )
+
+    assert several == [first, second]
+
+
+def test_the_full_output_tells_what_would_make_the_same_pictures(
+    handler: DiffusionHandler,
+) -> None:
+    [full] = predict(handler, {**GOOD, "num_images": 2, "output": "full", "scheduler": "ddim"})
+
+    timings = full.pop("timings")
+    assert set(timings) == {"generate_seconds", "encode_seconds"}
+    assert timings["generate_seconds"] > 0
+    again = {
+        "prompt": GOOD["prompt"],
+        **{name: full[name] for name in ("num_inference_steps", "guidance_scale", "scheduler")},
+    }
+    for image, seed in zip(full.pop("images"), full["seeds"]):
+        assert predict(handler, {**again, "seed": seed}) == [image]
+    assert full == {
+        "image_format": "png",
+        "width": 64,
+        "height": 64,
+        "seeds": [7, 8],
+        "num_inference_steps": 2,
+        "guidance_scale": 7.5,
+        "scheduler": "ddim",
+        "version": VERSION,
+    }
+
+
+def test_starts_from_a_picture_and_takes_its_size(handler: DiffusionHandler) -> None:
+    start = {**GOOD, "init_image": picture_text((200, 100)), "strength": 0.5}
+
+    first, sized = predict(handler, start, {**start, "width": 64, "height": 64})
+
+    assert Image.open(io.BytesIO(base64.b64decode(first))).size == (200, 96)
+    assert Image.open(io.BytesIO(base64.b64decode(sized))).size == (64, 64)
+
+
+def test_a_call_that_asks_for_too_much_altogether_is_a_400(handler: DiffusionHandler) -> None:
+    large = {**GOOD, "width": 1024, "height": 1024, "num_inference_steps": 100}
+
+    assert call(handler, {"instances": [large] * 3}) == [
+        (
+            400,
+            {
+                "error": {
+                    "code": 400,
+                    "message": "width x height x num_inference_steps x num_images of all "
+                    "instances must be at most 256 million, got 314.6 million",
+                    "field": "instances",
+                }
+            },
+        )
+    ]
 
 
 def test_each_instance_has_one_prediction_in_its_place(handler: DiffusionHandler) -> None:
@@ -108,6 +192,7 @@ def test_a_call_of_only_bad_instances_is_a_400(handler: DiffusionHandler) -> Non
         ([GOOD], "", 'the body must be an object: {"instances": [...]}'),
         ({}, "instances", "instances must be an array of 1 to 16 instances"),
         ({"instances": []}, "instances", "instances must be an array of 1 to 16 instances"),
+        (b" " * 10_000_001, "", "the body must be at most 10000000 bytes, got 10000001"),
         ({"instances": GOOD}, "instances", "instances must be an array of 1 to 16 instances"),
         (
             {"instances": [GOOD] * 17},

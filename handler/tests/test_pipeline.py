@@ -6,15 +6,18 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image, ImageChops, ImageStat
 from safetensors.torch import load_file, save_file
 
 from handler import DiffusionHandler
 from tests.conftest import new_context
 from vertex_diffusion.loading import WeightsError, load_pipeline
-from vertex_diffusion.pipeline import Pipeline
+from vertex_diffusion.pipeline import ImageTask, Pipeline
 from vertex_diffusion.request import GenerationRequest
+from vertex_diffusion.schedulers import SCHEDULERS
 
 REQUEST = GenerationRequest(
     prompt="a red circle",
@@ -32,8 +35,20 @@ def pipeline(handler: DiffusionHandler) -> Pipeline:
     return handler.pipeline
 
 
-def picture(pipeline: Pipeline, **changes: object) -> bytes:
-    return pipeline.generate(replace(REQUEST, **changes)).tobytes()  # type: ignore[arg-type]
+def draw(pipeline: Pipeline, **changes: Any) -> Image.Image:
+    request = replace(REQUEST, **changes)
+    [image] = pipeline.generate([ImageTask(request, request.seed)])
+    return image
+
+
+def picture(pipeline: Pipeline, **changes: Any) -> bytes:
+    pixels: bytes = draw(pipeline, **changes).tobytes()
+    return pixels
+
+
+def distance(one: Image.Image, other: Image.Image) -> float:
+    """How far two pictures are apart, in levels of 255."""
+    return float(sum(ImageStat.Stat(ImageChops.difference(one, other)).mean))
 
 
 def test_the_same_request_gives_the_same_picture(pipeline: Pipeline) -> None:
@@ -48,20 +63,66 @@ def test_the_same_request_gives_the_same_picture(pipeline: Pipeline) -> None:
         {"negative_prompt": "blurry"},
         {"num_inference_steps": 4},
         {"guidance_scale": 2.0},
+        {"scheduler": "euler_a"},
+        {"init_image": Image.new("RGB", (64, 64), "red")},
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_another_request_gives_another_picture(
-    pipeline: Pipeline, change: dict[str, object]
-) -> None:
+def test_another_request_gives_another_picture(pipeline: Pipeline, change: dict[str, Any]) -> None:
     assert picture(pipeline, **change) != picture(pipeline)
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 64), (72, 64), (64, 200), (256, 128)])
 def test_the_picture_has_the_size_asked_for(pipeline: Pipeline, width: int, height: int) -> None:
-    image = pipeline.generate(replace(REQUEST, width=width, height=height, num_inference_steps=1))
+    image = draw(pipeline, width=width, height=height, num_inference_steps=1)
 
     assert image.size == (width, height)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 100])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_every_scheduler_draws_with_every_number_of_steps(
+    pipeline: Pipeline, scheduler: str, steps: int
+) -> None:
+    image = draw(pipeline, scheduler=scheduler, num_inference_steps=steps)
+
+    assert image.getextrema() != ((0, 0),) * 3
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_every_scheduler_starts_from_a_picture(pipeline: Pipeline, scheduler: str) -> None:
+    red, blue = (
+        picture(pipeline, scheduler=scheduler, init_image=Image.new("RGB", (64, 64), colour))
+        for colour in ("red", "blue")
+    )
+
+    assert red != blue
+
+
+def test_a_named_scheduler_leaves_the_models_own_for_the_next_request(pipeline: Pipeline) -> None:
+    before = picture(pipeline)
+
+    picture(pipeline, scheduler="ddim")
+
+    assert picture(pipeline) == before
+
+
+def test_a_change_of_a_picture_takes_its_share_of_the_steps(pipeline: Pipeline) -> None:
+    told: list[tuple[int, int]] = []
+    start = Image.new("RGB", (64, 64), "red")
+    request = replace(REQUEST, init_image=start, strength=0.5, num_inference_steps=4)
+
+    pipeline.generate([ImageTask(request, 7)], lambda step, steps: told.append((step, steps)))
+
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_tells_each_step_of_a_picture(pipeline: Pipeline) -> None:
+    told: list[tuple[int, int]] = []
+
+    pipeline.generate([ImageTask(REQUEST, 7)], lambda step, steps: told.append((step, steps)))
+
+    assert told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_the_default_size_is_the_models_own(pipeline: Pipeline) -> None:

@@ -7,27 +7,25 @@ from typing import Any
 
 import pytest
 
-from vertex_diffusion.request import (
-    GenerationRequest,
-    RequestError,
-    RequestRules,
-    parse_instance,
-    steps_from_environment,
-)
+from tests.pictures import picture_text
+from vertex_diffusion.errors import RequestError
+from vertex_diffusion.parsing import RequestRules, parse_instance, parse_parameters
+from vertex_diffusion.request import FIELDS, GenerationRequest, image_seeds
+from vertex_diffusion.settings import Settings
 
 RULES = RequestRules(
     default_width=512,
     default_height=768,
-    default_steps=20,
     count_tokens=lambda text: len(text.split()),
     max_tokens=10,
+    settings=Settings(default_steps=20),
 )
 
 
-def refusal(instance: Any) -> RequestError:
+def refusal(instance: Any, parameters: Any = None) -> RequestError:
     """The error that `instance` is refused with."""
     with pytest.raises(RequestError) as caught:
-        parse_instance(instance, RULES)
+        parse_instance(instance, RULES, parse_parameters(parameters, RULES))
     error: RequestError = caught.value
     return error
 
@@ -41,9 +39,21 @@ def test_takes_every_field() -> None:
         "seed": 7,
         "width": 64,
         "height": 1024,
+        "num_images": 3,
+        "scheduler": "dpm++",
+        "init_image": picture_text(size=(64, 1024), colour="red"),
+        "strength": 0.5,
+        "image_format": "webp",
+        "quality": 80,
+        "output": "full",
     }
+    assert set(instance) == set(FIELDS)
 
-    assert parse_instance(instance, RULES) == GenerationRequest(
+    request = parse_instance(instance, RULES)
+
+    assert request.init_image is not None
+    assert request.init_image.getcolors() == [(64 * 1024, (255, 0, 0))]
+    assert request == GenerationRequest(
         prompt="a red circle",
         negative_prompt="blurry",
         num_inference_steps=5,
@@ -51,6 +61,13 @@ def test_takes_every_field() -> None:
         seed=7,
         width=64,
         height=1024,
+        num_images=3,
+        scheduler="dpm++",
+        init_image=request.init_image,
+        strength=0.5,
+        image_format="webp",
+        quality=80,
+        output="full",
     )
 
 
@@ -71,6 +88,8 @@ def test_fills_defaults(instance: Any) -> None:
     assert request.num_inference_steps == 20
     assert request.guidance_scale == 7.5
     assert (request.width, request.height) == (512, 768)
+    assert (request.num_images, request.scheduler, request.init_image) == (1, None, None)
+    assert (request.image_format, request.output) == ("png", "image")
 
 
 def test_draws_another_seed_each_time_none_is_given() -> None:
@@ -94,6 +113,8 @@ def test_takes_the_whole_floats_of_a_protobuf_client() -> None:
         ("seed", 0, 2**32 - 1),
         ("width", 64, 1024),
         ("height", 64, 1024),
+        ("num_images", 1, 8),
+        ("quality", 1, 100),
     ],
 )
 def test_bounds_are_allowed_and_no_further(field: str, low: int, high: int) -> None:
@@ -170,8 +191,40 @@ def test_bounds_are_allowed_and_no_further(field: str, low: int, high: int) -> N
         (
             {"prompt": "x", "steps": 5, "cfg": 2},
             "steps",
-            'unknown field "steps", "cfg"; the fields are prompt, negative_prompt, '
-            "num_inference_steps, guidance_scale, seed, width, height",
+            'unknown field "steps", "cfg"; the fields are prompt, num_inference_steps, seed, '
+            "width, height, negative_prompt, guidance_scale, num_images, scheduler, init_image, "
+            "strength, image_format, quality, output",
+        ),
+        (
+            {"prompt": "x", "scheduler": "zebra"},
+            "scheduler",
+            "scheduler must be one of dpm++, euler_a, ddim, unipc",
+        ),
+        (
+            {"prompt": "x", "image_format": ["png"]},
+            "image_format",
+            "image_format must be a string, got an array",
+        ),
+        (
+            {"prompt": "x", "strength": 0.5},
+            "strength",
+            "strength needs an init_image to start from",
+        ),
+        (
+            {
+                "prompt": "x",
+                "init_image": picture_text(),
+                "num_inference_steps": 4,
+                "strength": 0.2,
+            },
+            "strength",
+            "strength 0.2 of 4 steps leaves none; raise strength or num_inference_steps",
+        ),
+        (
+            {"prompt": "x", "width": 1024, "height": 1024, "num_images": 8},
+            "num_inference_steps",
+            "width x height x num_inference_steps x num_images must be at most 128 million, "
+            "got 167.8 million",
         ),
         (5, "", "an instance must be an object or a string, got a number"),
         (None, "", "an instance must be an object or a string, got null"),
@@ -183,12 +236,50 @@ def test_refuses(instance: Any, field: str, message: str) -> None:
     assert error.to_answer() == {"error": {"code": 400, "message": message, "field": field}}
 
 
-def test_default_steps_come_from_the_environment() -> None:
-    assert steps_from_environment({}) == 30
-    assert steps_from_environment({"VERTEX_DIFFUSION_DEFAULT_STEPS": "8"}) == 8
+def test_parameters_stand_in_for_what_an_instance_leaves_out() -> None:
+    parameters = parse_parameters({"seed": 5, "num_images": 2, "scheduler": None}, RULES)
+
+    plain = parse_instance("x", RULES, parameters)
+    own = parse_instance({"prompt": "x", "seed": 6, "num_images": None}, RULES, parameters)
+
+    assert (plain.seed, plain.num_images, plain.scheduler) == (5, 2, None)
+    assert (own.seed, own.num_images) == (6, 2)
 
 
-@pytest.mark.parametrize("value", ["0", "101", "many", "2.5", "²"])
-def test_refuses_default_steps_out_of_bounds(value: str) -> None:
-    with pytest.raises(ValueError, match="must be a whole number between 1 and 100"):
-        steps_from_environment({"VERTEX_DIFFUSION_DEFAULT_STEPS": value})
+def test_a_strength_in_parameters_is_for_the_instances_that_start_from_a_picture() -> None:
+    parameters = parse_parameters({"strength": 0.5}, RULES)
+
+    from_picture = parse_instance({"prompt": "x", "init_image": picture_text()}, RULES, parameters)
+
+    assert parse_instance("x", RULES, parameters).init_image is None
+    assert from_picture.strength == 0.5
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field", "message"),
+    [
+        (5, "parameters", "parameters must be an object, got a number"),
+        (
+            {"seed": -1},
+            "parameters.seed",
+            "seed must be between 0 and 4294967295, got -1",
+        ),
+        (
+            {"prompt": "x"},
+            "parameters.prompt",
+            'unknown field "prompt"; the fields are num_inference_steps, seed, width, height, '
+            "negative_prompt, guidance_scale, num_images, scheduler, strength, image_format, "
+            "quality, output",
+        ),
+    ],
+)
+def test_refuses_parameters(parameters: Any, field: str, message: str) -> None:
+    error = refusal("x", parameters)
+
+    assert (error.field, error.message) == (field, message)
+
+
+def test_each_picture_of_an_instance_has_a_seed_of_its_own() -> None:
+    request = parse_instance({"prompt": "x", "seed": 2**32 - 2, "num_images": 3}, RULES)
+
+    assert image_seeds(request) == [2**32 - 2, 2**32 - 1, 0]

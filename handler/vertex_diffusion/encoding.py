@@ -7,9 +7,14 @@ import io
 
 from PIL.Image import Image
 
+IMAGE_FORMATS = ("png", "jpeg", "webp")
 
-def encode_png(image: Image) -> str:
-    """The picture as a PNG file in base64, for `base64.b64decode(predictions[0])`."""
+
+def encode_image(image: Image, image_format: str, quality: int) -> str:
+    """The picture as a file in base64, for `base64.b64decode(predictions[0])`."""
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
+    if image_format == "png":
+        image.save(buffer, format="PNG")
+    else:
+        image.save(buffer, format=image_format.upper(), quality=quality)
     return base64.b64encode(buffer.getvalue()).decode("ascii")

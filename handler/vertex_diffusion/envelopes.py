@@ -13,18 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vertex_diffusion.prediction import Prediction
-from vertex_diffusion.request import RequestError
+from vertex_diffusion.calls import Call, Outcome, answer_outcome, read_call, to_json
+from vertex_diffusion.errors import RequestError
+from vertex_diffusion.settings import Settings
 
-MAX_INSTANCES = 16
-
-
-@dataclass(frozen=True)
-class Call:
-    """One predict call: its instances, or why it could not be read."""
-
-    instances: Sequence[Any]
-    error: RequestError | None = None
+# The words beside a status; TorchServe writes none of its own.
+PHRASES = {200: "OK", 400: "Bad Request"}
 
 
 @dataclass(frozen=True)
@@ -57,81 +51,39 @@ def _pass_on(self: Any, data: Any, context: Any) -> Any:
     return self._handle_fn(data, context)
 
 
-def read_batch(data: Sequence[Any], context: Any) -> Batch:
+def read_batch(data: Sequence[Any], context: Any, settings: Settings) -> Batch:
     """Find the calls in what TorchServe handed over, whatever the envelope."""
     if len(data) == len(context.request_ids) and any(_is_row(item) for item in data):
-        return Batch([_read_row(row) for row in data], flat=False)
+        calls = [read_call(_body_of(row), settings, takes_parameters=False) for row in data]
+        return Batch(calls, flat=False)
     return Batch([Call(data)], flat=True)
 
 
-def write_answers(
-    batch: Batch, predictions: Sequence[Sequence[Prediction]], context: Any
-) -> list[Any]:
+def write_answers(batch: Batch, outcomes: Sequence[Outcome], context: Any) -> list[Any]:
     """Answer as the envelope expects: HTTP 400 for a call of which nothing could be answered.
 
-    `predictions` holds one list for each call of `batch`.
+    `outcomes` has one for each call of `batch`.
     """
+    answers = [answer_outcome(outcome) for outcome in outcomes]
     if batch.flat:
-        if all(isinstance(prediction, RequestError) for prediction in predictions[0]):
-            context.set_all_response_status(400, "Bad Request")
-        return [_to_json(prediction) for prediction in predictions[0]]
+        [call], [outcome], [answer] = batch.calls, outcomes, answers
+        if answer.status != 200:
+            context.set_all_response_status(answer.status, PHRASES[answer.status])
+        if isinstance(outcome, RequestError):
+            return [outcome.to_answer() for _ in call.instances]
+        return [to_json(prediction) for prediction in outcome]
 
-    bodies = []
-    for index, (call, answers) in enumerate(zip(batch.calls, predictions)):
-        error = call.error or _error_of_all(answers)
-        if error:
-            context.set_response_status(error.code, "Bad Request", index)
+    for index, answer in enumerate(answers):
+        if answer.status != 200:
+            context.set_response_status(answer.status, PHRASES[answer.status], index)
         context.set_response_content_type(index, "application/json")
-        body = error.to_answer() if error else {"predictions": [_to_json(a) for a in answers]}
-        bodies.append(json.dumps(body))
-    return bodies
+    return [json.dumps(answer.body) for answer in answers]
 
 
 def _is_row(item: Any) -> bool:
     return isinstance(item, dict) and "prompt" not in item and ("body" in item or "data" in item)
 
 
-def _read_row(row: Any) -> Call:
+def _body_of(row: Any) -> Any:
     # A form has neither, and so no instances.
-    body = row.get("body", row.get("data", b"")) if isinstance(row, dict) else row
-    try:
-        return Call(_read_instances(body))
-    except RequestError as error:
-        return Call([], error)
-
-
-def _read_instances(body: Any) -> Sequence[Any]:
-    """The instances of a body, which TorchServe has parsed only if it was sent as JSON."""
-    if isinstance(body, (bytes, bytearray, str)):
-        try:
-            body = json.loads(body)
-        except (ValueError, RecursionError):
-            raise RequestError("", "the body must be JSON") from None
-    if not isinstance(body, dict):
-        raise RequestError("", 'the body must be an object: {"instances": [...]}')
-    instances = body.get("instances")
-    if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_INSTANCES:
-        raise RequestError(
-            "instances", f"instances must be an array of 1 to {MAX_INSTANCES} instances"
-        )
-    if body.get("parameters"):
-        raise RequestError(
-            "parameters", "parameters are not read; put the options into each instance"
-        )
-    return instances
-
-
-def _error_of_all(predictions: Sequence[Prediction]) -> RequestError | None:
-    """The error of a call whose instances are all bad: the first one's, with its place."""
-    errors = [item for item in predictions if isinstance(item, RequestError)]
-    if len(errors) < len(predictions):
-        return None
-    first = errors[0]
-    count = f"all {len(errors)} instances are bad; the first: " if len(errors) > 1 else ""
-    return RequestError(
-        ".".join(part for part in ("instances[0]", first.field) if part), count + first.message
-    )
-
-
-def _to_json(prediction: Prediction) -> Any:
-    return prediction.to_answer() if isinstance(prediction, RequestError) else prediction
+    return row.get("body", row.get("data", b"")) if isinstance(row, dict) else row

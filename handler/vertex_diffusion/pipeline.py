@@ -1,13 +1,28 @@
-"""The diffusion pipeline: making one picture."""
+"""The diffusion pipeline: making pictures."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Callable
 
 import torch
+from diffusers import StableDiffusionImg2ImgPipeline
 from PIL.Image import Image
 
 from vertex_diffusion.request import GenerationRequest
+from vertex_diffusion.schedulers import make_scheduler
+
+# Called after each step with its number and how many there are.
+OnStep = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ImageTask:
+    """One picture of a request, and the seed that alone decides its noise."""
+
+    request: GenerationRequest
+    seed: int
 
 
 class Pipeline:
@@ -15,6 +30,12 @@ class Pipeline:
 
     def __init__(self, pipeline: Any, device: torch.device, dtype: torch.dtype) -> None:
         self._pipeline = pipeline
+        # The same models in memory, used from a picture on.
+        self._from_picture = StableDiffusionImg2ImgPipeline(
+            **pipeline.components, requires_safety_checker=False
+        )
+        self._from_picture.set_progress_bar_config(disable=True)
+        self._own_scheduler = pipeline.scheduler
         size = pipeline.unet.config.sample_size
         height, width = (size, size) if isinstance(size, int) else (size[0], size[1])
         scale = pipeline.vae_scale_factor
@@ -30,16 +51,40 @@ class Pipeline:
         """How many tokens of the model's vocabulary `text` is, without start and end."""
         return len(self._pipeline.tokenizer(text, add_special_tokens=False).input_ids)
 
-    def generate(self, request: GenerationRequest) -> Image:
-        """Make one picture. The seed alone decides the noise, on every device the same."""
-        output = self._pipeline(
-            prompt=request.prompt,
-            negative_prompt=request.negative_prompt,
+    def generate(self, tasks: Sequence[ImageTask], on_step: OnStep | None = None) -> list[Image]:
+        """Make the pictures in one pass; their requests differ in texts, picture and seed alone."""
+        request = tasks[0].request
+        is_from_picture = request.init_image is not None
+        pipeline = self._from_picture if is_from_picture else self._pipeline
+        pipeline.scheduler = (
+            make_scheduler(request.scheduler, self._own_scheduler.config)
+            if request.scheduler
+            else self._own_scheduler
+        )
+        kind: dict[str, Any] = (
+            {
+                "image": [task.request.init_image for task in tasks],
+                "strength": request.strength,
+            }
+            if is_from_picture
+            else {"width": request.width, "height": request.height}
+        )
+        images: list[Image] = pipeline(
+            prompt=[task.request.prompt for task in tasks],
+            negative_prompt=[task.request.negative_prompt for task in tasks],
             num_inference_steps=request.num_inference_steps,
             guidance_scale=request.guidance_scale,
-            width=request.width,
-            height=request.height,
-            generator=torch.Generator("cpu").manual_seed(request.seed),
-        )
-        image: Image = output.images[0]
-        return image
+            # On the CPU, so that a seed gives the same noise on every device.
+            generator=[torch.Generator("cpu").manual_seed(task.seed) for task in tasks],
+            callback_on_step_end=_reporter(on_step) if on_step else None,
+            **kind,
+        ).images
+        return images
+
+
+def _reporter(on_step: OnStep) -> Callable[..., dict[str, Any]]:
+    def report(pipeline: Any, step: int, _timestep: Any, _tensors: Any) -> dict[str, Any]:
+        on_step(step + 1, pipeline.num_timesteps)
+        return {}
+
+    return report
