@@ -1,18 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join, parse as parsePath } from "node:path";
 import { GoogleAuth } from "google-auth-library";
+import type { Instance } from "./predict/instance-options.ts";
 import { UserError } from "./toolchain/user-error.ts";
-
-/** One picture to ask for, in the handler's own field names. Left out means the model's default. */
-export interface Instance {
-  readonly prompt: string;
-  readonly negative_prompt?: string;
-  readonly num_inference_steps?: number;
-  readonly guidance_scale?: number;
-  readonly seed?: number;
-  readonly width?: number;
-  readonly height?: number;
-}
 
 /** Longest wait for one answer: a dedicated endpoint's own default. */
 const PREDICT_TIMEOUT_MS = 600_000;
@@ -22,8 +12,22 @@ interface PredictResponse {
   readonly error?: { readonly message?: string; readonly status?: string };
 }
 
-/** Sends one instance to `...:predict` and returns the picture's bytes. */
+/** What one instance was answered with. */
+export interface Prediction {
+  readonly pictures: readonly Buffer[];
+  /** Seeds, timings and the like, of output "full". */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Sends one instance to `...:predict` and returns its picture, the first of several. */
 export async function predict(predictUrl: string, instance: Instance): Promise<Buffer> {
+  const [picture] = (await predictAll(predictUrl, instance)).pictures;
+  if (picture === undefined) throw new UserError("The endpoint answered no picture.");
+  return picture;
+}
+
+/** Sends one instance to `...:predict` and returns whatever it was answered with. */
+export async function predictAll(predictUrl: string, instance: Instance): Promise<Prediction> {
   const response = await post(predictUrl, { instances: [instance] });
   const text = await response.text();
   const body = parse(text);
@@ -31,13 +35,21 @@ export async function predict(predictUrl: string, instance: Instance): Promise<B
     const why = body?.error?.message ?? text.slice(0, 300);
     throw new UserError(`The endpoint answered ${response.status}: ${why}`);
   }
-  const [prediction] = body.predictions ?? [];
-  if (typeof prediction !== "string") {
-    throw new UserError(
-      `The endpoint refused the request: ${refusalOf(prediction) ?? "it answered no picture"}.`,
-    );
-  }
-  return Buffer.from(prediction, "base64");
+  return readPrediction(body.predictions?.[0]);
+}
+
+function readPrediction(prediction: unknown): Prediction {
+  if (typeof prediction === "string") return { pictures: [toPicture(prediction)] };
+  if (Array.isArray(prediction)) return { pictures: prediction.map(toPicture) };
+  const { images, ...details } = Object(prediction) as { images?: unknown };
+  if (Array.isArray(images)) return { pictures: images.map(toPicture), details };
+  throw new UserError(
+    `The endpoint refused the request: ${refusalOf(prediction) ?? "it answered no picture"}.`,
+  );
+}
+
+function toPicture(text: unknown): Buffer {
+  return Buffer.from(String(text), "base64");
 }
 
 async function post(predictUrl: string, body: object): Promise<Response> {
@@ -93,11 +105,18 @@ export async function savePicture(path: string, picture: Buffer): Promise<void> 
 }
 
 /** File name for a prompt: lower case letters, digits and hyphens. */
-export function fileNameFor(prompt: string): string {
+export function fileNameFor(prompt: string, format = "png"): string {
   const slug = prompt
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "")
     .slice(0, 60);
-  return `${slug === "" ? "picture" : slug}.png`;
+  return `${slug === "" ? "picture" : slug}.${format}`;
+}
+
+/** Where each of `count` pictures goes: the path itself for one, else `name-1.png`, `name-2.png`. */
+export function pathsFor(path: string, count: number): string[] {
+  if (count === 1) return [path];
+  const { dir, name, ext } = parsePath(path);
+  return Array.from({ length: count }, (_, index) => join(dir, `${name}-${index + 1}${ext}`));
 }
