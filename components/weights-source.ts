@@ -70,7 +70,7 @@ export function parseWeights({ weights, weightsConfig }: WeightsSetting): Weight
   if (hub !== null) return { kind: "hub", repository: hub[1]!, revision: hub[2] ?? null };
   const bucket = BUCKET.exec(weights);
   if (bucket !== null) return { kind: "gs", bucket: bucket[1]!, folder: bucket[2] ?? "" };
-  if (!ADDRESS.test(weights)) return { kind: "folder", folder: weights };
+  if (!ADDRESS.test(weights)) return { kind: "folder", folder: normalize(weights) };
   throw refuse(
     `"${weights}" is no address of weights. Name a folder or a .safetensors file beside Pulumi.yaml, "hf://OWNER/NAME@REVISION" or "gs://BUCKET/FOLDER".`,
   );
@@ -84,7 +84,7 @@ function parseSingleFile(file: string, config: string | null | undefined): Singl
       remote === file ? "weights" : "weightsConfig",
     );
   }
-  if (config) return { kind: "file", file, config };
+  if (config) return { kind: "file", file: normalize(file), config: normalize(config) };
   throw refuse(
     `"${file}" holds tensors alone. Name the folder with the configuration of its pipeline (model_index.json, tokenizer/, unet/config.json and so on) as weightsConfig.`,
   );

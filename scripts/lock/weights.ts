@@ -113,12 +113,15 @@ function lockFolder(request: LockRequest, folder: string): Outcome {
 /** The small configuration may lie here where the long file does not. */
 function lockSingleFile(request: LockRequest, source: SingleFileSource): Outcome {
   const { root, known, hashes } = request;
-  const { file, config } = source;
-  for (const place of [file, config].filter((one) => !existsSync(join(root, one)))) {
-    if (known !== undefined) noteKept(request, place);
-    else if (place === file) return notHere(file);
+  const places = [source.file, source.config];
+  const here = places.filter((place) => existsSync(join(root, place)));
+  if (known === undefined && !here.includes(source.file)) return notHere(source.file);
+  if (known !== undefined) {
+    for (const place of places) if (!here.includes(place)) noteKept(request, place);
+    if (here.length === 0) return { weights: known };
   }
-  return lockRead(request, file, () => readSingleFile(root, source, known?.files ?? [], hashes));
+  const read = () => readSingleFile(root, source, known?.files ?? [], hashes);
+  return lockRead(request, here.join(" and "), read);
 }
 
 function lockRead(

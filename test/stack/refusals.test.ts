@@ -11,6 +11,7 @@ const CLEAN = {
   bucketName: null,
   handler: null,
   weights: "weights",
+  weightsConfig: null,
   emulator: "true",
 };
 
@@ -47,6 +48,11 @@ describe("a preview of what can't be deployed", () => {
       what: "a missing weights folder",
       settings: { weights: "nowhere" },
       says: 'vertex-diffusion:weights: the folder "nowhere"',
+    },
+    {
+      what: "a configuration of weights that have their own",
+      settings: { weightsConfig: "models/sd15" },
+      says: 'vertex-diffusion:weightsConfig: "models/sd15" goes with a single .safetensors file, and weights names "weights"',
     },
     {
       what: "the default weights where they are not locked yet",

@@ -73,13 +73,14 @@ describe("a single-file checkpoint that is locked", () => {
     ).toEqual(["weights/checkpoint.safetensors", "weights/model_index.json"]);
   });
 
-  it("is planned from the lock alone where nothing of it lies here", async () => {
+  it("is planned from the lock alone where nothing of it lies here, and stays locked", async () => {
     await lock();
     const before = plan().digest;
 
     rmSync(join(root, "models"), { recursive: true });
 
     expect(plan().digest).toBe(before);
+    expect(await lock()).toMatchObject({ changed: false, problems: [] });
   });
 
   it.each([

@@ -5,10 +5,11 @@ import { parseWeights, weightsKey } from "../../../components/weights-source.ts"
 
 describe("parseWeights", () => {
   it.each([
+    { weights: "./models/sd/", is: { kind: "folder", folder: "models/sd" } },
     { weights: "models/sd", is: { kind: "folder", folder: "models/sd" } },
     {
-      weights: "models/dream.safetensors",
-      weightsConfig: "models/sd15",
+      weights: "./models/dream.safetensors",
+      weightsConfig: "models/sd15/",
       is: { kind: "file", file: "models/dream.safetensors", config: "models/sd15" },
     },
     {
