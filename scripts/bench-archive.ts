@@ -1,6 +1,7 @@
 /** `npm run bench:archive`: how fast archives are packed and sent, as ratios to what others need for the same file. */
 import { dirname, join } from "node:path";
 import { formatPack, measurePack } from "./bench/archive/pack.ts";
+import { formatStacks, measureStacks } from "./bench/archive/stacks.ts";
 import { formatUploads, measureUploads } from "./bench/archive/upload.ts";
 import { withEmulator } from "./bench/emulator/subject.ts";
 import { endingSignal } from "./bench/ending-signal.ts";
@@ -14,7 +15,7 @@ import type { Report } from "./toolchain/report.ts";
 import { UserError, runMain } from "./toolchain/user-error.ts";
 import { checkNode } from "./toolchain/versions.ts";
 
-const HELP = `Usage: npm run bench:archive [-- pack|upload] [options]
+const HELP = `Usage: npm run bench:archive [-- pack|upload|stacks] [options]
 
 Measures the ways of an archive against each other. What is compared runs in turns in the same minutes, so the ratios hold
 on a busy machine too; rates are this machine's.
@@ -23,8 +24,10 @@ on a busy machine too; rates are this machine's.
                cp of the weights; each by a process of its own, with its peak memory
   upload       to a local Cloud Storage: curl, this project, Google's Python and Node clients; each by a process of its own,
                with its peak memory. gsutil is not among them: led to a local host it did not come to an end
+  stacks       the program with tiny and with large weights, by the real CLI: preview with no change, memory of the provider
+               that packs and sends, and what a changed line of the handler sends
 
-  --gib N      size of the file in GiB (default 1); the disk holds it three times
+  --gib N      size of the file in GiB (default 1); the disk holds it up to eight times
 ${COMMON_HELP}
 `;
 
@@ -46,6 +49,7 @@ interface PartOptions {
 const PARTS: Readonly<Record<string, (options: PartOptions) => Promise<PartResult>>> = {
   pack: measurePacking,
   upload: measureUpload,
+  stacks: measureStack,
 };
 
 async function main(args: readonly string[]): Promise<void> {
@@ -104,6 +108,13 @@ async function measureUpload({ report, ...options }: PartOptions): Promise<PartR
     measureUploads(subject, { ...options, python }, report),
   );
   return { machine, figures, text: formatUploads(figures) };
+}
+
+async function measureStack({ report, ...options }: PartOptions): Promise<PartResult> {
+  const { python } = await findPython(report);
+  const machine = await describeMachine({ npm: ["@pulumi/pulumi", "pulumi"] });
+  const figures = await withEmulator(python, (subject) => measureStacks(subject, options, report));
+  return { machine, figures, text: formatStacks(figures) };
 }
 
 function parseGib(text: string): number {

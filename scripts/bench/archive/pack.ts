@@ -1,16 +1,14 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { lockWeights } from "../../lock/weights.ts";
 import type { Report } from "../../toolchain/report.ts";
 import { interleave, ratioOf, spreadOf } from "../measure.ts";
 import type { Contestant, Spread } from "../measure.ts";
-import { writeRandomFile } from "../random-file.ts";
 import { formatNumber, formatRatio, formatTable } from "../table.ts";
 import { runMeasured } from "./peak-of.ts";
 import type { Run } from "./peak-of.ts";
+import { LONG_FILE, writeRandomWeights } from "./random-weights.ts";
 
 /** How fast one way of packing a folder is. */
 export interface PackRow {
@@ -41,7 +39,6 @@ export interface PackOptions {
 
 const COPY = "cp";
 const BLOCK_BYTES = 2 ** 20;
-const SETTLED_MS = 2_500;
 const PACK_ONE = fileURLToPath(new URL("pack-one.ts", import.meta.url));
 /** Where the product builds, and where it remembers hashes. */
 const BUILT = ".local/archives";
@@ -54,9 +51,6 @@ export async function measurePack(options: PackOptions, report: Report): Promise
   const step = report.step(`Packing ${Math.round(sizeBytes / BLOCK_BYTES)} MiB`);
   try {
     await writeSources(folder, sizeBytes);
-    // Files that were written within 2 s before they are hashed are hashed again next time.
-    await delay(SETTLED_MS);
-    await lockWeights({ root: folder, upgrade: false }, { ...report, step: () => step });
     const results = await interleave(contestants(folder, options), {
       rounds,
       signal,
@@ -127,7 +121,7 @@ function contestants(folder: string, { torchModelArchiver }: PackOptions): Conte
     },
   });
   return [
-    run(COPY, ["cp", "weights/unet/model.safetensors", "copy"]),
+    run(COPY, ["cp", LONG_FILE, "copy"]),
     run("ours", packOne("product")),
     run("ours, weights not yet hashed", packOne("product"), { removed: [HASHES] }),
     run(
@@ -143,21 +137,16 @@ function contestants(folder: string, { torchModelArchiver }: PackOptions): Conte
   ];
 }
 
-/** A project's folder with a handler and random weights: what can't be made shorter, as real ones. */
+/** A project's folder with a handler and random weights. */
 async function writeSources(folder: string, sizeBytes: number): Promise<void> {
-  const write = async (path: string, content: string) => {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), content);
-  };
-  await write("Pulumi.bench.yaml", "config:\n  vertex-diffusion:weights: weights\n");
-  await write("handler/handler.py", "def handle(data, context):\n    return data\n".repeat(100));
-  await write("weights/model_index.json", '{"unet": ["diffusers", "UNet2DConditionModel"]}');
-  await write("weights/unet/config.json", "{}");
-  const header = JSON.stringify({
-    a: { dtype: "U8", shape: [sizeBytes], data_offsets: [0, sizeBytes] },
-  });
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(header.length));
-  const head = Buffer.concat([length, Buffer.from(header)]);
-  await writeRandomFile(join(folder, "weights/unet/model.safetensors"), sizeBytes, head);
+  await writeFile(
+    join(folder, "Pulumi.bench.yaml"),
+    "config:\n  vertex-diffusion:weights: weights\n",
+  );
+  await mkdir(join(folder, "handler"));
+  await writeFile(
+    join(folder, "handler/handler.py"),
+    "def handle(data, context):\n    return data\n".repeat(100),
+  );
+  await writeRandomWeights(folder, sizeBytes);
 }
