@@ -33,17 +33,8 @@ const LEFT_OUT = new Set([
   ...["tests", "__pycache__", "demo-model", "pyproject.toml", "requirements.in", "README.md"],
 ]);
 
-/** TorchServe reads model name, version and handler; a fixed date keeps the bytes the same. */
-const MANIFEST = `${JSON.stringify(
-  {
-    createdOn: "01/01/1980 00:00:00",
-    runtime: "python",
-    model: { modelName: "model", handler: ENTRY_MODULE, modelVersion: "1.0" },
-    archiverVersion: "0.12.0",
-  },
-  null,
-  2,
-)}\n`;
+/** TorchServe's settings of the model: how many calls are handled at once, and how long they may take. */
+const MODEL_CONFIG = "model-config.yaml";
 
 /**
  * Lists what model.mar is made of: the handler's files as they are, the weights as they are locked. Writes nothing but the
@@ -61,7 +52,9 @@ export function planArchive(root: string, sources: ArchiveSources): ArchivePlan 
   const isPacked = sources.weightsIn === "archive";
   const entries = sortedByPath([...code, ...(isPacked ? weights : [listingOf(weights)])]);
   refuseSameNames(isPacked ? entries : [...entries, ...weights]);
-  const plan = { schema: 1, digest: digestOf(entries), manifest: MANIFEST, entries } as const;
+  const manifest = manifestOf(code);
+  const digest = digestOf(manifest, entries);
+  const plan = { schema: 1, digest, manifest, entries } as const;
   return isPacked ? plan : { ...plan, beside: sortedByPath(weights) };
 }
 
@@ -118,8 +111,20 @@ function refuseSameNames(entries: readonly ArchiveEntry[]): void {
   }
 }
 
-function digestOf(entries: readonly ArchiveEntry[]): string {
-  const hash = createHash("sha256").update(MANIFEST);
+/** TorchServe reads model name, version, handler and its settings; a fixed date keeps the bytes the same. */
+function manifestOf(code: readonly ArchiveEntry[]): string {
+  const hasConfig = code.some(({ path }) => path === MODEL_CONFIG);
+  const model = {
+    ...{ modelName: "model", handler: ENTRY_MODULE, modelVersion: "1.0" },
+    ...(hasConfig ? { configFile: MODEL_CONFIG } : {}),
+  };
+  const createdOn = "01/01/1980 00:00:00";
+  const manifest = { createdOn, runtime: "python", model, archiverVersion: "0.12.0" };
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+function digestOf(manifest: string, entries: readonly ArchiveEntry[]): string {
+  const hash = createHash("sha256").update(manifest);
   for (const { path, size, sha256 } of entries) hash.update(JSON.stringify([path, size, sha256]));
   return hash.digest("hex");
 }

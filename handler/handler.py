@@ -27,6 +27,7 @@ except PackagesError as error:
     raise
 
 from vertex_diffusion.artifact import ArtifactError, find_weights
+from vertex_diffusion.batching import Batcher
 from vertex_diffusion.envelopes import open_envelopes, read_batch, write_answers
 from vertex_diffusion.loading import WeightsError, load_pipeline
 from vertex_diffusion.parsing import RequestRules
@@ -42,6 +43,7 @@ class DiffusionHandler:
     """One per TorchServe worker. TorchServe's loader wants exactly one class in this file."""
 
     pipeline: Pipeline
+    batcher: Batcher
     rules: RequestRules
 
     def initialize(self, context: Any) -> None:
@@ -56,11 +58,12 @@ class DiffusionHandler:
             logger.error("The model cannot be served. %s", error)
             # TorchServe reports a RuntimeError as a failed load and lets anything else escape.
             raise RuntimeError(str(error)) from None
+        self.batcher = Batcher(self.pipeline, settings.max_batch_size)
         self.rules = RequestRules.of(self.pipeline, settings)
         logger.info("Ready in %.1f s: %s", time.monotonic() - started, self.pipeline.description)
 
     def handle(self, data: list[Any], context: Any) -> list[Any]:
         """Answer what TorchServe collected: one answer for each item of `data`."""
         batch = read_batch(data, context, self.rules.settings)
-        outcomes = predict_calls(batch.calls, self.rules, self.pipeline)
+        outcomes = predict_calls(batch.calls, self.rules, self.batcher)
         return write_answers(batch, outcomes, context)

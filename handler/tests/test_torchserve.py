@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from handler import DiffusionHandler
+from tests.pictures import BATCH_TOLERANCE, decode, largest_difference
 from tests.test_handler import BAD, BAD_ANSWER, BAD_MESSAGE, GOOD, OTHER, predict
 from tests.torchserve import Answer, TorchServe, pack_archive
 
@@ -83,6 +85,35 @@ def test_no_prompt_is_logged(server: TorchServe) -> None:
     server.predict(b'{"instances": ["zebra"')
 
     assert "zebra" not in server.log
+
+
+def test_calls_that_wait_are_made_together_as_the_archive_says(
+    weights: Path, tmp_path: Path, handler: DiffusionHandler
+) -> None:
+    pack_archive(tmp_path / "model.mar", weights, has_config=True)
+    server = TorchServe(tmp_path, "json")
+    server.start()
+    try:
+        server.wait_until_ready()
+        [model] = server.describe()
+        assert (model["batchSize"], model["maxBatchDelay"]) == (8, 20)
+        assert model["responseTimeout"] == 600
+
+        body = {"instances": [{**GOOD, "num_inference_steps": 20}]}
+        with ThreadPoolExecutor() as pool:
+            answers = list(pool.map(lambda _: server.predict(body), range(8)))
+
+        assert [answer.status for answer in answers] == [200] * 8
+        # While the first is made, the others wait and come in one batch.
+        made = [int(count) for count in re.findall(r"Pictures made: (\d+)", server.log)]
+        assert sum(made) == 8
+        assert max(made) > 1
+        [expected] = predict(handler, *body["instances"])
+        for answer in answers:
+            picture = decode(answer.body["predictions"][0])
+            assert largest_difference(picture, decode(expected)) <= BATCH_TOLERANCE
+    finally:
+        server.stop()
 
 
 def test_an_archive_without_weights_says_so_and_is_never_ready(tmp_path: Path) -> None:

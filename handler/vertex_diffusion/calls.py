@@ -69,7 +69,9 @@ def answer_outcome(outcome: Outcome) -> Answer:
         return Answer(200, {"predictions": [to_json(prediction) for prediction in outcome]})
     count = f"all {len(errors)} instances are bad; the first: " if len(errors) > 1 else ""
     field = ".".join(part for part in ("instances[0]", errors[0].field) if part)
-    return answer_outcome(RequestError(field, count + errors[0].message))
+    codes = {error.code for error in errors}
+    code = codes.pop() if len(codes) == 1 else 400
+    return answer_outcome(RequestError(field, count + errors[0].message, code))
 
 
 def to_json(prediction: Prediction) -> Any:

@@ -18,7 +18,7 @@ from vertex_diffusion.errors import RequestError
 from vertex_diffusion.settings import Settings
 
 # The words beside a status; TorchServe writes none of its own.
-PHRASES = {200: "OK", 400: "Bad Request"}
+PHRASES = {400: "Bad Request", 413: "Content Too Large", 500: "Internal Server Error"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def read_batch(data: Sequence[Any], context: Any, settings: Settings) -> Batch:
 
 
 def write_answers(batch: Batch, outcomes: Sequence[Outcome], context: Any) -> list[Any]:
-    """Answer as the envelope expects: HTTP 400 for a call of which nothing could be answered.
+    """Answer as the envelope expects: a call of which nothing could be answered has its status.
 
     `outcomes` has one for each call of `batch`.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
@@ -12,6 +13,9 @@ from PIL.Image import Image
 
 from vertex_diffusion.request import GenerationRequest
 from vertex_diffusion.schedulers import make_scheduler
+
+# Of the GPU, and of the machine where there is none.
+OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
 
 # Called after each step with its number and how many there are.
 OnStep = Callable[[int, int], None]
@@ -29,6 +33,11 @@ class Pipeline:
     """A loaded Stable Diffusion pipeline on one device. It has no safety checker."""
 
     def __init__(self, pipeline: Any, device: torch.device, dtype: torch.dtype) -> None:
+        if device.type == "cuda":
+            # The layout that the convolutions of a GPU's tensor cores work in.
+            for model in (pipeline.unet, pipeline.vae):
+                model.to(memory_format=torch.channels_last)
+        self._device = device
         self._pipeline = pipeline
         # The same models in memory, used from a picture on.
         self._from_picture = StableDiffusionImg2ImgPipeline(
@@ -51,8 +60,31 @@ class Pipeline:
         """How many tokens of the model's vocabulary `text` is, without start and end."""
         return len(self._pipeline.tokenizer(text, add_special_tokens=False).input_ids)
 
-    def generate(self, tasks: Sequence[ImageTask], on_step: OnStep | None = None) -> list[Image]:
-        """Make the pictures in one pass; their requests differ in texts, picture and seed alone."""
+    def generate(
+        self, tasks: Sequence[ImageTask], on_step: OnStep | None = None, is_sparing: bool = False
+    ) -> list[Image]:
+        """Make the pictures in one pass; their requests differ in texts, picture and seed alone.
+
+        `is_sparing` takes less memory and more time, and can leave faint seams between tiles of a
+        large picture.
+        """
+        if not is_sparing:
+            return self._generate(tasks, on_step)
+        # Attention is torch's own (SDPA), which slices would make slower and no smaller.
+        self._pipeline.enable_vae_tiling()
+        try:
+            return self._generate(tasks, on_step)
+        finally:
+            self._pipeline.disable_vae_tiling()
+
+    def free_memory(self) -> None:
+        """Give back what a failed pass left; raises when the GPU answers nothing any more."""
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+            torch.cuda.empty_cache()
+
+    def _generate(self, tasks: Sequence[ImageTask], on_step: OnStep | None) -> list[Image]:
         request = tasks[0].request
         is_from_picture = request.init_image is not None
         pipeline = self._from_picture if is_from_picture else self._pipeline

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Union
 
 from vertex_diffusion import VERSION
+from vertex_diffusion.batching import Batcher, Made, Result
 from vertex_diffusion.calls import Call, Outcome, Prediction
 from vertex_diffusion.encoding import encode_image
 from vertex_diffusion.errors import RequestError
@@ -17,7 +19,7 @@ from vertex_diffusion.parsing import (
     parse_instance,
     parse_parameters,
 )
-from vertex_diffusion.pipeline import ImageTask, Pipeline
+from vertex_diffusion.pipeline import ImageTask, OnStep
 from vertex_diffusion.request import GenerationRequest, image_seeds
 
 logger = logging.getLogger(__name__)
@@ -25,20 +27,27 @@ logger = logging.getLogger(__name__)
 Parsed = Union[GenerationRequest, RequestError]
 
 
-def predict_calls(calls: Sequence[Call], rules: RequestRules, pipeline: Pipeline) -> list[Outcome]:
-    """Make the predictions of each call, in order; a bad instance or call spoils no other."""
+def predict_calls(
+    calls: Sequence[Call], rules: RequestRules, batcher: Batcher, on_step: OnStep | None = None
+) -> list[Outcome]:
+    """Make the predictions of each call, in order; a bad instance or call spoils no other.
+
+    The pictures of all calls are made together. `on_step` hears of each step of each pass.
+    """
     started = time.monotonic()
     # Every instance is read before the first picture, so a bad one costs no GPU time.
     parsed = [_parse_call(call, rules) for call in calls]
-    outcomes: list[Outcome] = [
-        call if isinstance(call, RequestError) else [_predict(item, pipeline) for item in call]
-        for call in parsed
-    ]
     instances = [item for call in parsed if not isinstance(call, RequestError) for item in call]
     requests = [item for item in instances if isinstance(item, GenerationRequest)]
+    tasks = [ImageTask(request, seed) for request in requests for seed in image_seeds(request)]
+    results = iter(batcher.generate(tasks, on_step))
+    outcomes: list[Outcome] = [
+        call if isinstance(call, RequestError) else [_answer(item, results) for item in call]
+        for call in parsed
+    ]
     logger.info(
         "Pictures made: %d, instances refused: %d, in %.2f s",
-        sum(request.num_images for request in requests),
+        len(tasks),
         len(instances) - len(requests),
         time.monotonic() - started,
     )
@@ -64,36 +73,39 @@ def _parse(instance: Any, rules: RequestRules, parameters: Any) -> Parsed:
         return error
 
 
-def _predict(request: Parsed, pipeline: Pipeline) -> Prediction:
+def _answer(request: Parsed, results: Iterator[Result]) -> Prediction:
+    """The prediction of an instance, from as many of the results as it asked for pictures."""
     if isinstance(request, RequestError):
         return request
+    own = list(islice(results, request.num_images))
+    made = [result for result in own if isinstance(result, Made)]
+    if len(made) < len(own):
+        return next(result for result in own if isinstance(result, RequestError))
     started = time.monotonic()
-    seeds = image_seeds(request)
-    images = [pipeline.generate([ImageTask(request, seed)])[0] for seed in seeds]
-    made = time.monotonic()
-    texts = [encode_image(image, request.image_format, request.quality) for image in images]
+    texts = [encode_image(each.image, request.image_format, request.quality) for each in made]
     if request.output == "full":
-        timings = {
-            "generate_seconds": round(made - started, 3),
-            "encode_seconds": round(time.monotonic() - made, 3),
-        }
-        return _full(request, seeds, texts, timings)
+        return _full(request, made, texts, time.monotonic() - started)
     return texts[0] if request.num_images == 1 else texts
 
 
 def _full(
-    request: GenerationRequest, seeds: list[int], texts: list[str], timings: dict[str, float]
+    request: GenerationRequest, made: Sequence[Made], texts: list[str], encode_seconds: float
 ) -> dict[str, Any]:
+    passes = {each.made_in.number: each.made_in for each in made}.values()
     return {
         "images": texts,
         "image_format": request.image_format,
         "width": request.width,
         "height": request.height,
-        "seeds": seeds,
+        "seeds": image_seeds(request),
         "num_inference_steps": request.num_inference_steps,
         "guidance_scale": request.guidance_scale,
         "scheduler": request.scheduler,
-        "timings": timings,
+        "timings": {
+            "generate_seconds": round(sum(each.seconds for each in passes), 3),
+            "encode_seconds": round(encode_seconds, 3),
+        },
+        "batch_sizes": [each.made_in.size for each in made],
         "version": VERSION,
     }
 

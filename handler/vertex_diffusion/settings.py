@@ -45,6 +45,9 @@ class Settings:
         256, 1, 1_000_000, "The same, of all instances of one call together"
     )
     max_body_bytes: int = _number(10_000_000, 1_000, 1_000_000_000, "Bytes of a call's body")
+    max_batch_size: int = _number(
+        8, 1, 128, "Pictures that are made at once; fewer from the first time that memory is short"
+    )
     max_init_image_pixels: int = _number(
         16_777_216, 4_096, 80_000_000, "Pixels of an `init_image`, before it is decoded"
     )

@@ -113,6 +113,18 @@ describe("planArchive", () => {
     });
   });
 
+  it("names the handler's settings for TorchServe in the manifest, and counts that into the digest", () => {
+    const before = planArchive(root, SOURCES);
+    write("handler/model-config.yaml", "batchSize: 8\n");
+    const after = planArchive(root, SOURCES);
+
+    expect(JSON.parse(after.manifest)).toMatchObject({
+      model: { handler: "handler.py", configFile: "model-config.yaml" },
+    });
+    expect(after.entries.map(({ path }) => path)).toContain("model-config.yaml");
+    expect(after.digest).not.toBe(before.digest);
+  });
+
   it("keeps the digest when only times and modes of the files change", () => {
     const before = planArchive(root, SOURCES).digest;
 
