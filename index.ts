@@ -7,9 +7,11 @@ import { GpuEndpoint } from "./components/gpu-endpoint.ts";
 import { ModelArchive } from "./components/model-archive.ts";
 import { ModelBucket } from "./components/model-bucket.ts";
 import { modelNameOf } from "./components/names.ts";
+import { endOfAvailabilityNotice } from "./components/prebuilt-images.ts";
 import { predictUrlOf } from "./components/predict-url.ts";
 import { readRecordedState } from "./components/recorded.ts";
 import { StackIdentity } from "./components/resources/stack-identity.ts";
+import { servingContainer } from "./components/serving-container.ts";
 import { readSettings } from "./components/settings.ts";
 
 const settings = readSettings();
@@ -17,6 +19,8 @@ const recorded = await readRecordedState();
 await checkAdoption(settings, recorded);
 const archive = new ModelArchive("archive", settings);
 await pulumi.log.info(billingNotice(settings));
+const ending = settings.emulator ? null : endOfAvailabilityNotice(settings.image, new Date());
+if (ending !== null) await pulumi.log.warn(ending);
 
 const identity = new StackIdentity("identity");
 const stack = { ...settings, recorded, stackUid: identity.uid };
@@ -25,7 +29,9 @@ const bucket = new ModelBucket("bucket", { ...settings, stack });
 const { bucketName } = bucket;
 const modelName = modelNameOf(settings);
 const artifact = new ArtifactUpload("artifact", { stack, bucketName, archive, modelName });
-const serving = new GpuEndpoint("endpoint", { stack, archive, artifact, bucketName, settings });
+const container = servingContainer(settings, stack);
+const parts = { archive, artifact, container, bucketName };
+const serving = new GpuEndpoint("endpoint", { stack, ...parts, settings });
 
 export { bucketName as bucket };
 export const artifactUri = artifact.artifactUri;

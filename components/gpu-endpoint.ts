@@ -2,7 +2,6 @@ import * as gcp from "@pulumi/gcp";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { AutoscalingMetric } from "@vertex-diffusion/providers/deployed";
-import type { ServingSpec } from "@vertex-diffusion/providers/serving-spec";
 
 import type { ArtifactUpload } from "./artifact-upload.ts";
 import { markedLabels } from "./marks.ts";
@@ -13,6 +12,7 @@ import { Adoption } from "./resources/adoption.ts";
 import { Claim } from "./resources/claim.ts";
 import { ModelDeployment } from "./resources/model-deployment.ts";
 import { VertexModel } from "./resources/vertex-model.ts";
+import type { ServingContainer } from "./serving-container.ts";
 import { versionAliasOf } from "./serving-spec.ts";
 import type { Settings } from "./settings.ts";
 import type { StackContext } from "./stack-context.ts";
@@ -21,6 +21,7 @@ export interface GpuEndpointArgs {
   readonly stack: StackContext;
   readonly archive: ModelArchive;
   readonly artifact: ArtifactUpload;
+  readonly container: ServingContainer;
   readonly bucketName: pulumi.Input<string>;
   /** Machine, replicas, container and limits of this environment. */
   readonly settings: Settings;
@@ -48,7 +49,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
     const { modelId, endpointId } = servingIdsOf(settings);
     const modelName = modelNameOf(settings);
     const endpointName = `projects/${project}/locations/${region}/endpoints/${endpointId}`;
-    const servingSpec = toServingSpec(settings);
+    const servingSpec = args.container.spec;
     const declaredAlias = versionAliasOf(args.archive.digest, servingSpec);
     const pinned = pinNotice(settings, declaredAlias);
     if (pinned !== null) void pulumi.log.warn(pinned, this);
@@ -61,7 +62,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
       `${name}-model-claim`,
       context,
       { kind: "model", modelName, deleteTimeoutSeconds },
-      { parent: this, dependsOn: [args.artifact, ...afterAdoption] },
+      { parent: this, dependsOn: [args.artifact, ...args.container.after, ...afterAdoption] },
     );
     const model = new VertexModel(
       `${name}-model`,
@@ -198,17 +199,6 @@ const LEFT_AS_MADE = [
 
 function lastSegmentOf(resourceName: string): string {
   return resourceName.slice(resourceName.lastIndexOf("/") + 1);
-}
-
-/** A prebuilt image brings its own routes and port. */
-function toServingSpec(settings: Settings): ServingSpec {
-  return {
-    image: settings.image,
-    predictRoute: null,
-    healthRoute: null,
-    ports: [],
-    env: settings.env,
-  };
 }
 
 /** What one replica runs on, how many there are, and how a new deployment takes over. */

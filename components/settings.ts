@@ -5,13 +5,14 @@ import type { RolloutKind } from "@vertex-diffusion/providers/deployment";
 import { readAdopt } from "./adopt-setting.ts";
 import type { AdoptSetting } from "./adopt-setting.ts";
 import type { WeightsPlace } from "./archive-plan.ts";
+import { checkContainer, defaultImageOf } from "./container-rules.ts";
 import { checkMachine } from "./machine-rules.ts";
 import type { Problem } from "./machine-rules.ts";
 import { checkRollout } from "./rollout-rules.ts";
 import { bucketNameProblem, defaultBucketName } from "./names.ts";
 
-/** How the model is served: Google's prebuilt PyTorch image with TorchServe. */
-export type ContainerKind = "prebuilt";
+/** How the model is served: by Google's prebuilt PyTorch image with TorchServe, or by an image of one's own. */
+export type ContainerKind = "prebuilt" | "custom";
 
 /** One environment, as its stack file declares it. All defaults stand in Pulumi.yaml. */
 export interface Settings {
@@ -22,6 +23,7 @@ export interface Settings {
   /** True when the stack runs against the local Vertex AI. */
   readonly emulator: boolean;
   readonly container: ContainerKind;
+  /** URI of the serving image; "" where the stack builds the custom container's. */
   readonly image: string;
   readonly machineType: string;
   readonly acceleratorType: string;
@@ -100,7 +102,7 @@ export function readSettings(): Settings {
     stack,
     emulator: config.getBoolean("emulator") ?? false,
     container: config.require("container") as ContainerKind,
-    image: config.require("image"),
+    image: config.get("image") || defaultImageOf(config.require("container")),
     machineType: config.require("machineType"),
     acceleratorType: config.require("acceleratorType"),
     acceleratorCount: config.requireNumber("acceleratorCount"),
@@ -148,23 +150,12 @@ export function readSettings(): Settings {
 /** Everything that is wrong with the settings, whatever stack they come from. */
 export function checkSettings(settings: Settings): Problem[] {
   const problems = [...checkMachine(settings), ...checkRollout(settings)];
-  const { container, minReplicas, maxReplicas, targetGpuPercent, keepVersions } = settings;
-  if (container !== "prebuilt") {
-    problems.push({
-      setting: "container",
-      reason: `"${String(container)}" is not a kind of container. Offered: "prebuilt".`,
-    });
-  }
+  const { minReplicas, maxReplicas, targetGpuPercent, keepVersions } = settings;
+  problems.push(...checkContainer(settings));
   if (settings.weightsIn !== "archive" && settings.weightsIn !== "artifact") {
     problems.push({
       setting: "weightsIn",
       reason: `"${String(settings.weightsIn)}" is no place for weights. Offered: "archive", "artifact".`,
-    });
-  }
-  if (!/^[\w.-]+\/.+/.test(settings.image)) {
-    problems.push({
-      setting: "image",
-      reason: `"${settings.image}" is not an image path. Example: "us-docker.pkg.dev/vertex-ai/prediction/pytorch-gpu.2-4:latest".`,
     });
   }
   if (!Number.isInteger(minReplicas) || minReplicas < 1) {

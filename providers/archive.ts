@@ -23,6 +23,9 @@ const WHOLE_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Weights and wheels: deflate takes half a minute a GiB and gains next to nothing. */
 const STORED_NAMES = /\.(safetensors|whl)$/;
 
+/** An archive that lies here for so long will not be sent any more: its handler or weights have changed. */
+const UNSENT_MS = 7 * 24 * 3_600_000;
+
 /** Headers and directory take less for each entry. */
 const RECORDS_BYTES = 1024;
 
@@ -36,7 +39,7 @@ export async function buildArchive(
   freeBytes: (folder: string) => Promise<number> = freeBytesIn,
 ): Promise<string> {
   await mkdir(BUILD_FOLDER, { recursive: true });
-  await sweepUnfinished();
+  await sweepLeftovers();
   const target = join(BUILD_FOLDER, `${plan.digest}.mar`);
   if (await isFile(target)) return target;
   const needed = plan.entries.reduce((sum, { size }) => sum + size + RECORDS_BYTES, RECORDS_BYTES);
@@ -96,13 +99,20 @@ function requireSpace(needed: number, free: number): void {
   );
 }
 
-/** Removes what a build left that was killed. */
-async function sweepUnfinished(): Promise<void> {
+/** Removes what nobody goes on with: the half archive of a killed build, and one that was never sent. */
+async function sweepLeftovers(): Promise<void> {
   for (const name of await readdir(BUILD_FOLDER)) {
+    const path = join(BUILD_FOLDER, name);
     const pid = /\.(\d+)\.part$/.exec(name)?.[1];
-    if (pid === undefined || isProcessAlive(Number(pid))) continue;
-    await rm(join(BUILD_FOLDER, name), { force: true });
+    const isLeft = pid === undefined ? await isUnsent(path) : !isProcessAlive(Number(pid));
+    if (isLeft) await rm(path, { force: true });
   }
+}
+
+/** An archive goes when it was sent; a next run may still want one whose upload failed, but not for ever. */
+async function isUnsent(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found !== null && Date.now() - found.mtimeMs > UNSENT_MS;
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -23,7 +23,7 @@ on a busy machine too; rates are this machine's.
   pack         random weights with a small handler: this project, torch-model-archiver and archiver with its defaults against
                cp of the weights; each by a process of its own, with its peak memory
   upload       to a local Cloud Storage: curl, this project, Google's Python and Node clients; each by a process of its own,
-               with its peak memory. gsutil is not among them: led to a local host it did not come to an end
+               with its peak memory. gsutil is not among them: its JSON API speaks https alone (gslib/gcs_json_api.py)
   stacks       the program with tiny and with large weights, by the real CLI: preview with no change, memory of the provider
                that packs and sends, and what a changed line of the handler sends
 

@@ -19,6 +19,7 @@ describe("the program with something to adopt", () => {
   let program: RecordedProgram;
   let folder: PipelineFolder;
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
+  const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
 
   beforeAll(async () => {
     folder = enterPipelineFolder();
@@ -33,6 +34,7 @@ describe("the program with something to adopt", () => {
 
   afterAll(() => {
     log.mockRestore();
+    warn.mockRestore();
     folder.remove();
   });
 

@@ -24,6 +24,7 @@ describe("the program with every setting set", () => {
   let folder: PipelineFolder;
   let outputs: typeof Program;
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
+  const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
 
   beforeAll(async () => {
     folder = enterPipelineFolder();
@@ -71,6 +72,7 @@ describe("the program with every setting set", () => {
 
   afterAll(() => {
     log.mockRestore();
+    warn.mockRestore();
     rmSync(`.local/plans/${folder.digest}.json`, { force: true });
     folder.remove();
   });

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 
+import { PREBUILT_IMAGE, endOfAvailabilityNotice } from "../../components/prebuilt-images.ts";
 import type * as Program from "../../index.ts";
 import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
 import type { RecordedProgram } from "../support/mocks.ts";
@@ -20,6 +21,7 @@ describe("the program with a minimal stack file", () => {
   let folder: PipelineFolder;
   let outputs: typeof Program;
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
+  const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
 
   beforeAll(async () => {
     folder = enterPipelineFolder();
@@ -33,7 +35,16 @@ describe("the program with a minimal stack file", () => {
 
   afterAll(() => {
     log.mockRestore();
+    warn.mockRestore();
     folder.remove();
+  });
+
+  it("warns of the image's end of availability, and of nothing else", () => {
+    const notice = endOfAvailabilityNotice(PREBUILT_IMAGE, new Date());
+
+    expect(warn.mock.calls.flat()).toEqual(
+      notice === null ? [] : [expect.stringContaining(notice)],
+    );
   });
 
   it("declares these resources under these parents, and no others", () => {

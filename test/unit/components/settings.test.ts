@@ -110,13 +110,34 @@ describe("checkSettings", () => {
       case: "an unknown container kind",
       changes: { container: "docker" as Settings["container"] },
       setting: "container",
-      reason: '"docker" is not a kind of container. Offered: "prebuilt".',
+      reason: '"docker" is not a kind of container. Offered: "prebuilt", "custom".',
     },
     {
       case: "another place for weights",
       changes: { weightsIn: "bucket" as never },
       setting: "weightsIn",
       reason: '"bucket" is no place for weights. Offered: "archive", "artifact".',
+    },
+    {
+      case: "a custom container of Google's own image",
+      changes: { container: "custom" },
+      setting: "image",
+      reason:
+        '"us-docker.pkg.dev/vertex-ai/prediction/pytorch-gpu.2-4:latest" is one of Google\'s prebuilt images. Set container to "prebuilt", or take image out to have the custom one built.',
+    },
+    {
+      case: "a custom image by a tag that may move",
+      changes: { container: "custom", image: "us-docker.pkg.dev/p/r/vertex-diffusion:latest" },
+      setting: "image",
+      reason:
+        '"us-docker.pkg.dev/p/r/vertex-diffusion:latest" can come to mean another image. Name it by its digest: "...@sha256:<64 hex digits>".',
+    },
+    {
+      case: "a container to build without a Dockerfile",
+      changes: { container: "custom", image: "", handler: "test" },
+      setting: "handler",
+      reason:
+        'the folder "test" has no Dockerfile to build the custom container of. Copy handler/Dockerfile and handler/container there, or name an image.',
     },
     {
       case: "an image without a registry",

@@ -179,6 +179,22 @@ describe("buildArchive", () => {
     expect(readdirSync(".local/archives")).toEqual([]);
   });
 
+  it("removes an archive that was not sent for a week, and keeps a younger one", async () => {
+    mkdirSync(".local/archives", { recursive: true });
+    for (const [name, days] of [
+      ["d2.mar", 8],
+      ["d3.mar", 6],
+    ] as const) {
+      writeFileSync(`.local/archives/${name}`, "whole");
+      const then = new Date(Date.now() - days * 24 * 3_600_000);
+      utimesSync(`.local/archives/${name}`, then, then);
+    }
+
+    await buildArchive(plan({ "handler.py": "x = 1\n" }), "");
+
+    expect(readdirSync(".local/archives").sort()).toEqual(["d1.mar", "d3.mar"]);
+  });
+
   it("removes what a killed build left, and nothing that another one is writing", async () => {
     const dead = spawnSync(process.execPath, ["--version"]).pid;
     mkdirSync(".local/archives", { recursive: true });
