@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,9 @@ except PackagesError as error:
     logger.error("The model cannot be served. %s", error)
     raise
 
-from vertex_diffusion.artifact import ArtifactError, find_weights
-from vertex_diffusion.batching import Batcher
+from vertex_diffusion.artifact import find_weights
 from vertex_diffusion.envelopes import open_envelopes, read_batch, write_answers
-from vertex_diffusion.loading import WeightsError, load_pipeline
-from vertex_diffusion.parsing import RequestRules
-from vertex_diffusion.pipeline import Pipeline
-from vertex_diffusion.prediction import predict_calls
-from vertex_diffusion.settings import read_settings
+from vertex_diffusion.service import Service, StartError, start_service
 
 # TorchServe imports this file before it makes the envelope.
 open_envelopes()
@@ -42,28 +36,22 @@ open_envelopes()
 class DiffusionHandler:
     """One per TorchServe worker. TorchServe's loader wants exactly one class in this file."""
 
-    pipeline: Pipeline
-    batcher: Batcher
-    rules: RequestRules
+    service: Service
 
     def initialize(self, context: Any) -> None:
         """Load the weights beside this file; a failure is one line in the log and no worker."""
-        started = time.monotonic()
         properties = context.system_properties
+        model_dir = Path(properties["model_dir"])
         try:
-            settings = read_settings()
-            weights = find_weights(Path(properties["model_dir"]))
-            self.pipeline = load_pipeline(weights, properties.get("gpu_id"))
-        except (ArtifactError, WeightsError, ValueError) as error:
+            self.service = start_service(
+                lambda: find_weights(model_dir), os.environ, properties.get("gpu_id")
+            )
+        except StartError as error:
             logger.error("The model cannot be served. %s", error)
             # TorchServe reports a RuntimeError as a failed load and lets anything else escape.
             raise RuntimeError(str(error)) from None
-        self.batcher = Batcher(self.pipeline, settings.max_batch_size)
-        self.rules = RequestRules.of(self.pipeline, settings)
-        logger.info("Ready in %.1f s: %s", time.monotonic() - started, self.pipeline.description)
 
     def handle(self, data: list[Any], context: Any) -> list[Any]:
         """Answer what TorchServe collected: one answer for each item of `data`."""
-        batch = read_batch(data, context, self.rules.settings)
-        outcomes = predict_calls(batch.calls, self.rules, self.batcher)
-        return write_answers(batch, outcomes, context)
+        batch = read_batch(data, context, self.service.settings)
+        return write_answers(batch, self.service.predict(batch.calls), context)

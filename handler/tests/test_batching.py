@@ -58,7 +58,7 @@ def run(pipeline: Any, max_batch_size: int, tasks: Sequence[ImageTask] = TASKS) 
 
 def images(results: Sequence[Result]) -> list[Image.Image]:
     assert all(isinstance(result, Made) for result in results), results
-    return [result.image for result in results if isinstance(result, Made)]
+    return [result.drawn.image for result in results if isinstance(result, Made)]
 
 
 def batch_sizes(results: Sequence[Result]) -> list[int]:
@@ -73,7 +73,7 @@ def assert_same_pictures(results: Sequence[Result], expected: Sequence[Result]) 
 
 @pytest.fixture(scope="module")
 def pipeline(handler: DiffusionHandler) -> Pipeline:
-    return handler.pipeline
+    return handler.service.pipeline
 
 
 @pytest.fixture(scope="module")
@@ -239,9 +239,10 @@ def test_a_gpu_that_answers_nothing_ends_the_process(pipeline: Pipeline) -> None
 def test_sparing_memory_changes_little_in_a_large_picture(pipeline: Pipeline) -> None:
     task = ImageTask(replace(REQUEST, width=256, height=192), 1)
 
-    [whole] = pipeline.generate([task])
-    [tiled] = pipeline.generate([task], is_sparing=True)
-    [again] = pipeline.generate([task])
+    whole, tiled, again = (
+        pipeline.generate([task], is_sparing=is_sparing)[0].image
+        for is_sparing in (False, True, False)
+    )
 
     # Tiles are normalised each by itself, so they differ; afterwards nothing is left of them.
     assert tiled.size == whole.size

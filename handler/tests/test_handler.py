@@ -110,6 +110,7 @@ def test_the_full_output_tells_what_would_make_the_same_pictures(
         "num_inference_steps": 2,
         "guidance_scale": 7.5,
         "scheduler": "ddim",
+        "flagged": [False, False],
         "batch_sizes": [2, 2],
         "version": VERSION,
     }

@@ -32,12 +32,13 @@ REQUEST = GenerationRequest(
 
 @pytest.fixture
 def pipeline(handler: DiffusionHandler) -> Pipeline:
-    return handler.pipeline
+    return handler.service.pipeline
 
 
 def draw(pipeline: Pipeline, **changes: Any) -> Image.Image:
     request = replace(REQUEST, **changes)
-    [image] = pipeline.generate([ImageTask(request, request.seed)])
+    [drawn] = pipeline.generate([ImageTask(request, request.seed)])
+    image: Image.Image = drawn.image
     return image
 
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from handler import DiffusionHandler
-from tests.pictures import BATCH_TOLERANCE, decode, largest_difference
+from tests.pictures import BATCH_TOLERANCE, decode, largest_difference, picture_text
 from tests.test_handler import BAD, BAD_ANSWER, BAD_MESSAGE, GOOD, OTHER, predict
 from tests.torchserve import Answer, TorchServe, pack_archive
 
@@ -80,11 +80,18 @@ def test_reads_json_that_is_sent_as_bytes(server: TorchServe, handler: Diffusion
     assert answer == Answer(200, "application/json", {"predictions": predict(handler, GOOD)})
 
 
-def test_no_prompt_is_logged(server: TorchServe) -> None:
-    server.predict({"instances": [{**GOOD, "prompt": "zebra"}, {"prompt": "zebra " * 300}]})
+def test_no_prompt_and_no_picture_is_logged(server: TorchServe) -> None:
+    picture = picture_text()
+    from_picture = {**GOOD, "prompt": "zebra", "init_image": picture, "strength": 1}
+
+    answer = server.predict({"instances": [from_picture, {"prompt": "zebra " * 300}]})
+    server.predict({"instances": [{"prompt": "a", "init_image": picture[:-10]}]})
     server.predict(b'{"instances": ["zebra"')
 
+    assert "Ready in" in server.log
     assert "zebra" not in server.log
+    for text in (picture, answer.body["predictions"][0]):
+        assert text[20:60] not in server.log
 
 
 def test_calls_that_wait_are_made_together_as_the_archive_says(

@@ -9,10 +9,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Union
 
-from PIL.Image import Image
-
 from vertex_diffusion.errors import FailedError, MemoryShortError, RequestError
-from vertex_diffusion.pipeline import OUT_OF_MEMORY, ImageTask, OnStep, Pipeline
+from vertex_diffusion.pipeline import OUT_OF_MEMORY, Drawn, ImageTask, OnStep, Pipeline
 from vertex_diffusion.request import GenerationRequest
 
 logger = logging.getLogger(__name__)
@@ -35,7 +33,7 @@ class Pass:
 class Made:
     """A picture and the pass that it comes from."""
 
-    image: Image
+    drawn: Drawn
     made_in: Pass
 
 
@@ -94,10 +92,10 @@ class Batcher:
         started = time.monotonic()
         error: RequestError
         try:
-            images = self._pipeline.generate(tasks, on_step, is_sparing)
+            drawn = self._pipeline.generate(tasks, on_step, is_sparing)
             self._passes += 1
             made_in = Pass(self._passes, len(tasks), time.monotonic() - started)
-            return [Made(image, made_in) for image in images]
+            return [Made(each, made_in) for each in drawn]
         except OUT_OF_MEMORY:
             error = MemoryShortError(tasks[0].request.width, tasks[0].request.height)
         except Exception as problem:  # whatever it is, the other calls go on

@@ -29,15 +29,24 @@ class ImageTask:
     seed: int
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A picture; black when the safety checker flagged it."""
+
+    image: Image
+    is_flagged: bool = False
+
+
 class Pipeline:
-    """A loaded Stable Diffusion pipeline on one device. It has no safety checker."""
+    """A loaded Stable Diffusion pipeline on one device. Not for two threads at once."""
 
     def __init__(self, pipeline: Any, device: torch.device, dtype: torch.dtype) -> None:
         if device.type == "cuda":
             # The layout that the convolutions of a GPU's tensor cores work in.
             for model in (pipeline.unet, pipeline.vae):
                 model.to(memory_format=torch.channels_last)
-        self._device = device
+        self.device = device
+        self.dtype = dtype
         self._pipeline = pipeline
         # The same models in memory, used from a picture on.
         self._from_picture = StableDiffusionImg2ImgPipeline(
@@ -56,13 +65,22 @@ class Pipeline:
             f"{self.default_size[0]}x{self.default_size[1]} pixels"
         )
 
+    def use_safety_checker(self, checker: Any, extractor: Any) -> None:
+        """Check every picture from now on."""
+        for pipeline in (self._pipeline, self._from_picture):
+            pipeline.register_modules(safety_checker=checker, feature_extractor=extractor)
+
+    def compile(self) -> None:
+        """Compile the model that takes most of the time; the next pass does it, and is slow."""
+        self._pipeline.unet.compile()
+
     def count_tokens(self, text: str) -> int:
         """How many tokens of the model's vocabulary `text` is, without start and end."""
         return len(self._pipeline.tokenizer(text, add_special_tokens=False).input_ids)
 
     def generate(
         self, tasks: Sequence[ImageTask], on_step: OnStep | None = None, is_sparing: bool = False
-    ) -> list[Image]:
+    ) -> list[Drawn]:
         """Make the pictures in one pass; their requests differ in texts, picture and seed alone.
 
         `is_sparing` takes less memory and more time, and can leave faint seams between tiles of a
@@ -80,11 +98,11 @@ class Pipeline:
     def free_memory(self) -> None:
         """Give back what a failed pass left; raises when the GPU answers nothing any more."""
         gc.collect()
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
             torch.cuda.empty_cache()
 
-    def _generate(self, tasks: Sequence[ImageTask], on_step: OnStep | None) -> list[Image]:
+    def _generate(self, tasks: Sequence[ImageTask], on_step: OnStep | None) -> list[Drawn]:
         request = tasks[0].request
         is_from_picture = request.init_image is not None
         pipeline = self._from_picture if is_from_picture else self._pipeline
@@ -101,7 +119,7 @@ class Pipeline:
             if is_from_picture
             else {"width": request.width, "height": request.height}
         )
-        images: list[Image] = pipeline(
+        output = pipeline(
             prompt=[task.request.prompt for task in tasks],
             negative_prompt=[task.request.negative_prompt for task in tasks],
             num_inference_steps=request.num_inference_steps,
@@ -110,8 +128,18 @@ class Pipeline:
             generator=[torch.Generator("cpu").manual_seed(task.seed) for task in tasks],
             callback_on_step_end=_reporter(on_step) if on_step else None,
             **kind,
-        ).images
-        return images
+        )
+        flags = output.nsfw_content_detected or [False] * len(tasks)
+        return [Drawn(image, bool(flag)) for image, flag in zip(output.images, flags)]
+
+
+def warm_up_tasks(size: tuple[int, int], count: int) -> list[ImageTask]:
+    """Pictures of that size in as few steps as show that everything is in place."""
+    width, height = size
+    request = GenerationRequest(
+        prompt="", num_inference_steps=2, seed=0, width=width, height=height
+    )
+    return [ImageTask(request, seed) for seed in range(count)]
 
 
 def _reporter(on_step: OnStep) -> Callable[..., dict[str, Any]]:

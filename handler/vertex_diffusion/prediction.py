@@ -82,7 +82,7 @@ def _answer(request: Parsed, results: Iterator[Result]) -> Prediction:
     if len(made) < len(own):
         return next(result for result in own if isinstance(result, RequestError))
     started = time.monotonic()
-    texts = [encode_image(each.image, request.image_format, request.quality) for each in made]
+    texts = [encode_image(each.drawn.image, request.image_format, request.quality) for each in made]
     if request.output == "full":
         return _full(request, made, texts, time.monotonic() - started)
     return texts[0] if request.num_images == 1 else texts
@@ -105,6 +105,7 @@ def _full(
             "generate_seconds": round(sum(each.seconds for each in passes), 3),
             "encode_seconds": round(encode_seconds, 3),
         },
+        "flagged": [each.drawn.is_flagged for each in made],
         "batch_sizes": [each.made_in.size for each in made],
         "version": VERSION,
     }

@@ -51,6 +51,12 @@ class Settings:
     max_init_image_pixels: int = _number(
         16_777_216, 4_096, 80_000_000, "Pixels of an `init_image`, before it is decoded"
     )
+    compile: int = _number(
+        0, 0, 1, "1 compiles the model (torch.compile): a slower start, faster pictures on a GPU"
+    )
+    safety_checker: int = _number(
+        0, 0, 1, "1 checks pictures with the weights' safety checker and blackens what it flags"
+    )
 
 
 DEFAULTS = Settings()
