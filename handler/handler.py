@@ -28,6 +28,7 @@ except PackagesError as error:
 from vertex_diffusion.artifact import find_weights
 from vertex_diffusion.envelopes import open_envelopes, read_batch, write_answers
 from vertex_diffusion.service import Service, StartError, start_service
+from vertex_diffusion.torchserve_metrics import recorder_for
 
 # TorchServe imports this file before it makes the envelope.
 open_envelopes()
@@ -44,7 +45,10 @@ class DiffusionHandler:
         model_dir = Path(properties["model_dir"])
         try:
             self.service = start_service(
-                lambda: find_weights(model_dir), os.environ, properties.get("gpu_id")
+                lambda: find_weights(model_dir),
+                os.environ,
+                properties.get("gpu_id"),
+                recorder_for(context),
             )
         except StartError as error:
             logger.error("The model cannot be served. %s", error)

@@ -38,6 +38,9 @@ class Faulty:
         self._fault(tasks, is_sparing)
         return self._pipeline.generate(tasks, on_step, is_sparing)
 
+    def memory_bytes(self) -> dict[str, int]:
+        return self._pipeline.memory_bytes()
+
     def free_memory(self) -> None:
         self._pipeline.free_memory()
 

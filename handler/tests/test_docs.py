@@ -6,6 +6,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from tests.torchserve import HANDLER
+from vertex_diffusion.metrics import METRICS, PREFIX
 from vertex_diffusion.request import FIELDS, Choice, GenerationRequest, Number, Picture
 from vertex_diffusion.settings import Settings, variable_of
 
@@ -52,4 +53,16 @@ def test_the_page_lists_the_settings() -> None:
             str(each.default),
         ]
         for each in fields(Settings)
+    ]
+
+
+def test_the_page_lists_the_metrics() -> None:
+    assert rows_after("metrics") == [
+        [
+            f"`{PREFIX}{name}`",
+            metric.kind,
+            f"`{metric.label}`" if metric.label else "",
+            metric.description,
+        ]
+        for name, metric in METRICS.items()
     ]

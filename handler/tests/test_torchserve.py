@@ -15,7 +15,7 @@ from PIL import Image
 from handler import DiffusionHandler
 from tests.pictures import BATCH_TOLERANCE, decode, largest_difference, picture_text
 from tests.test_handler import BAD, BAD_ANSWER, BAD_MESSAGE, GOOD, OTHER, predict
-from tests.torchserve import Answer, TorchServe, pack_archive
+from tests.torchserve import Answer, TorchServe, pack_archive, wait_for
 
 pytestmark = pytest.mark.torchserve
 
@@ -119,6 +119,30 @@ def test_calls_that_wait_are_made_together_as_the_archive_says(
         for answer in answers:
             picture = decode(answer.body["predictions"][0])
             assert largest_difference(picture, decode(expected)) <= BATCH_TOLERANCE
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("mode", ["log", "prometheus"])
+def test_metrics_are_where_torchserve_has_its_own(weights: Path, tmp_path: Path, mode: str) -> None:
+    pack_archive(tmp_path / "model.mar", weights)
+    settings = {"metrics_mode": mode, "model_metrics_auto_detect": "true"}
+    server = TorchServe(tmp_path, "json", settings=settings)
+    server.start()
+    try:
+        server.wait_until_ready()
+        server.predict({"instances": [GOOD, OTHER, BAD]})
+
+        if mode == "log":
+            server.wait_for_log("MODEL_METRICS - vertex_diffusion_errors_total.Count:1.0|#kind:inv")
+            for line in ("images_total.Count:2.0|", "batch_size.Count:2.0|", "image_seconds.Sec"):
+                assert f"MODEL_METRICS - vertex_diffusion_{line}" in server.log
+            return
+        # TorchServe reads its worker's output while it answers, so the numbers come a moment later.
+        text = wait_for(server.metrics, 'errors_total{kind="invalid"')
+        assert re.search(r"^vertex_diffusion_images_total{.*} 2\.0$", text, re.MULTILINE)
+        assert re.search(r"^vertex_diffusion_batch_size_sum{.*} 2\.0$", text, re.MULTILINE)
+        assert re.search(r"^vertex_diffusion_image_seconds_count{.*} 2\.0$", text, re.MULTILINE)
     finally:
         server.stop()
 

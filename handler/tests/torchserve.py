@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,11 @@ class TorchServe:
         batch_size: int = 1,
         batch_delay_ms: int = 100,
         environment: Mapping[str, str] = os.environ,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self._environment = environment
+        self._settings = settings or {}
         self._envelope = envelope
         self._batch_size = batch_size
         self._batch_delay_ms = batch_delay_ms
@@ -118,6 +120,7 @@ class TorchServe:
             "disable_token_authorization": "true",
             "disable_system_metrics": "true",
             "number_of_netty_threads": 2,
+            **self._settings,
         }
         if self._envelope:
             settings["service_envelope"] = self._envelope
@@ -174,6 +177,12 @@ class TorchServe:
                 raise RuntimeError(f'TorchServe never logged "{text}":\n{self.log[-4000:]}')
             time.sleep(0.2)
 
+    def metrics(self) -> str:
+        """What the metrics API answers."""
+        url = f"http://127.0.0.1:{self._ports[2]}/metrics"
+        with urllib.request.urlopen(url, timeout=120) as response:
+            return str(response.read().decode())
+
     def predict(self, body: Any, content_type: str = "application/json") -> Answer:
         """Send `body`, as it is when it is bytes and as JSON otherwise."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -216,6 +225,16 @@ class TorchServe:
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+
+def wait_for(read: Callable[[], str], text: str) -> str:
+    """What is read once it holds `text`."""
+    deadline = time.monotonic() + 30
+    while text not in (found := read()):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f'"{text}" never came:\n{found[-4000:]}')
+        time.sleep(0.2)
+    return found
 
 
 def _request(

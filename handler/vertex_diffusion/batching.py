@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from vertex_diffusion.errors import FailedError, MemoryShortError, RequestError
+from vertex_diffusion.metrics import NO_RECORDER, Recorder
 from vertex_diffusion.pipeline import OUT_OF_MEMORY, Drawn, ImageTask, OnStep, Pipeline
 from vertex_diffusion.request import GenerationRequest
 
@@ -44,8 +45,11 @@ Result = Union[Made, RequestError]
 class Batcher:
     """Runs a pipeline on batches. Not for two threads at once."""
 
-    def __init__(self, pipeline: Pipeline, max_batch_size: int) -> None:
+    def __init__(
+        self, pipeline: Pipeline, max_batch_size: int, recorder: Recorder = NO_RECORDER
+    ) -> None:
         self._pipeline = pipeline
+        self._recorder = recorder
         self._max_batch_size = max_batch_size
         # How many pictures of so many pixels are tried at once, where more were too many before.
         self._fitting: dict[int, int] = {}
@@ -95,6 +99,7 @@ class Batcher:
             drawn = self._pipeline.generate(tasks, on_step, is_sparing)
             self._passes += 1
             made_in = Pass(self._passes, len(tasks), time.monotonic() - started)
+            self._record(made_in, sum(each.is_flagged for each in drawn))
             return [Made(each, made_in) for each in drawn]
         except OUT_OF_MEMORY:
             error = MemoryShortError(tasks[0].request.width, tasks[0].request.height)
@@ -107,6 +112,16 @@ class Batcher:
         # Not in the handlers above: while an error is handled it keeps the pass's memory.
         self._free_memory()
         return error
+
+    def _record(self, made_in: Pass, flagged: int) -> None:
+        self._recorder.record("images_total", made_in.size)
+        self._recorder.record("batch_size", made_in.size)
+        for _ in range(made_in.size):
+            self._recorder.record("image_seconds", made_in.seconds / made_in.size)
+        if flagged:
+            self._recorder.record("flagged_images_total", flagged)
+        for kind, count in self._pipeline.memory_bytes().items():
+            self._recorder.record("gpu_memory_bytes", count, kind)
 
     def _free_memory(self) -> None:
         try:

@@ -102,6 +102,15 @@ class Pipeline:
             torch.cuda.synchronize(self.device)
             torch.cuda.empty_cache()
 
+    def memory_bytes(self) -> dict[str, int]:
+        """The GPU's memory: what this process holds, and the most that was in use. Else empty."""
+        if self.device.type != "cuda":
+            return {}
+        return {
+            "reserved": torch.cuda.memory_reserved(self.device),
+            "peak": torch.cuda.max_memory_allocated(self.device),
+        }
+
     def _generate(self, tasks: Sequence[ImageTask], on_step: OnStep | None) -> list[Drawn]:
         request = tasks[0].request
         is_from_picture = request.init_image is not None

@@ -13,7 +13,9 @@ from typing import Callable
 from vertex_diffusion.artifact import ArtifactError
 from vertex_diffusion.batching import Batcher
 from vertex_diffusion.calls import Call, Outcome
+from vertex_diffusion.errors import RequestError
 from vertex_diffusion.loading import WeightsError, load_pipeline
+from vertex_diffusion.metrics import ERROR_KINDS, NO_RECORDER, Recorder
 from vertex_diffusion.parsing import RequestRules
 from vertex_diffusion.pipeline import OnStep, Pipeline, warm_up_tasks
 from vertex_diffusion.prediction import predict_calls
@@ -35,14 +37,33 @@ class Service:
     pipeline: Pipeline
     rules: RequestRules
     batcher: Batcher
+    recorder: Recorder
 
-    def predict(self, calls: Sequence[Call], on_step: OnStep | None = None) -> list[Outcome]:
-        """Answer calls together. Not for two threads at once."""
-        return predict_calls(calls, self.rules, self.batcher, on_step)
+    def predict(
+        self,
+        calls: Sequence[Call],
+        on_step: OnStep | None = None,
+        queued_seconds: Sequence[float] = (),
+    ) -> list[Outcome]:
+        """Answer calls together. Not for two threads at once.
+
+        `queued_seconds` says how long each has waited, where the server knows.
+        """
+        for seconds in queued_seconds:
+            self.recorder.record("queue_seconds", seconds)
+        outcomes = predict_calls(calls, self.rules, self.batcher, on_step)
+        for outcome in outcomes:
+            for item in [outcome] if isinstance(outcome, RequestError) else outcome:
+                if isinstance(item, RequestError):
+                    self.recorder.record("errors_total", 1, ERROR_KINDS[item.code])
+        return outcomes
 
 
 def start_service(
-    find_weights: Callable[[], Path], environment: Mapping[str, str], gpu_id: int | None = None
+    find_weights: Callable[[], Path],
+    environment: Mapping[str, str],
+    gpu_id: int | None = None,
+    recorder: Recorder = NO_RECORDER,
 ) -> Service:
     """Load everything and draw one picture; StartError says in one line why it can't be done."""
     started = time.monotonic()
@@ -63,9 +84,9 @@ def start_service(
         pipeline.compile()
     with _stage("Warm-up picture made"):
         _warm_up(pipeline, settings)
-    batcher = Batcher(pipeline, settings.max_batch_size)
+    batcher = Batcher(pipeline, settings.max_batch_size, recorder)
     logger.info("Ready in %.1f s: %s", time.monotonic() - started, pipeline.description)
-    return Service(settings, pipeline, RequestRules.of(pipeline, settings), batcher)
+    return Service(settings, pipeline, RequestRules.of(pipeline, settings), batcher, recorder)
 
 
 def _warm_up(pipeline: Pipeline, settings: Settings) -> None:
