@@ -40,14 +40,15 @@ def predict_calls(
     instances = [item for call in parsed if not isinstance(call, RequestError) for item in call]
     requests = [item for item in instances if isinstance(item, GenerationRequest)]
     tasks = [ImageTask(request, seed) for request in requests for seed in image_seeds(request)]
-    results = iter(batcher.generate(tasks, on_step))
+    made = batcher.generate(tasks, on_step)
+    results = iter(made)
     outcomes: list[Outcome] = [
         call if isinstance(call, RequestError) else [_answer(item, results) for item in call]
         for call in parsed
     ]
     logger.info(
         "Pictures made: %d, instances refused: %d, in %.2f s",
-        len(tasks),
+        sum(isinstance(result, Made) for result in made),
         len(instances) - len(requests),
         time.monotonic() - started,
     )
