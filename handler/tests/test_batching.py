@@ -33,10 +33,10 @@ class Faulty:
         self._fault = fault
         self.tried: list[tuple[int, bool]] = []
 
-    def generate(self, tasks: Sequence[ImageTask], on_step: Any, is_sparing: bool) -> Any:
+    def generate(self, tasks: Sequence[ImageTask], is_sparing: bool) -> Any:
         self.tried.append((len(tasks), is_sparing))
         self._fault(tasks, is_sparing)
-        return self._pipeline.generate(tasks, on_step, is_sparing)
+        return self._pipeline.generate(tasks, is_sparing)
 
     def memory_bytes(self) -> dict[str, int]:
         return self._pipeline.memory_bytes()

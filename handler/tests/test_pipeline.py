@@ -113,17 +113,27 @@ def test_a_change_of_a_picture_takes_its_share_of_the_steps(pipeline: Pipeline) 
     start = Image.new("RGB", (64, 64), "red")
     request = replace(REQUEST, init_image=start, strength=0.5, num_inference_steps=4)
 
-    pipeline.generate([ImageTask(request, 7)], lambda step, steps: told.append((step, steps)))
+    pipeline.generate([ImageTask(request, 7, lambda step, of: told.append((step, of)))])
 
     assert told == [(1, 2), (2, 2)]
 
 
-def test_tells_each_step_of_a_picture(pipeline: Pipeline) -> None:
-    told: list[tuple[int, int]] = []
+def test_tells_each_step_of_a_pass_once_to_each_who_listens(pipeline: Pipeline) -> None:
+    one: list[tuple[int, int]] = []
+    other: list[tuple[int, int]] = []
 
-    pipeline.generate([ImageTask(REQUEST, 7)], lambda step, steps: told.append((step, steps)))
+    def listen(step: int, of: int) -> None:
+        one.append((step, of))
 
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    pipeline.generate(
+        [
+            *(ImageTask(REQUEST, seed, listen) for seed in (1, 2)),
+            ImageTask(REQUEST, 3),
+            ImageTask(REQUEST, 4, lambda step, of: other.append((step, of))),
+        ]
+    )
+
+    assert one == other == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_the_default_size_is_the_models_own(pipeline: Pipeline) -> None:

@@ -11,7 +11,7 @@ from typing import Union
 
 from vertex_diffusion.errors import FailedError, MemoryShortError, RequestError
 from vertex_diffusion.metrics import NO_RECORDER, Recorder
-from vertex_diffusion.pipeline import OUT_OF_MEMORY, Drawn, ImageTask, OnStep, Pipeline
+from vertex_diffusion.pipeline import OUT_OF_MEMORY, Drawn, ImageTask, Pipeline
 from vertex_diffusion.request import GenerationRequest
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Batcher:
         self._fitting: dict[int, int] = {}
         self._passes = 0
 
-    def generate(self, tasks: Sequence[ImageTask], on_step: OnStep | None = None) -> list[Result]:
+    def generate(self, tasks: Sequence[ImageTask]) -> list[Result]:
         """Make the pictures, each by its own seed; the results are in the order of the tasks."""
         results: dict[int, Result] = {}
         for waiting in group_indices(tasks):
@@ -63,14 +63,12 @@ class Batcher:
                 pixels = _pixels(tasks[waiting[0]].request)
                 size = self._fitting.get(pixels, self._max_batch_size)
                 now, waiting = waiting[:size], waiting[size:]
-                made = self._generate_batch([tasks[index] for index in now], on_step)
+                made = self._generate_batch([tasks[index] for index in now])
                 results.update(zip(now, made))
         return [results[index] for index in range(len(tasks))]
 
-    def _generate_batch(
-        self, tasks: Sequence[ImageTask], on_step: OnStep | None
-    ) -> Sequence[Result]:
-        made = self._try(tasks, on_step, is_sparing=False)
+    def _generate_batch(self, tasks: Sequence[ImageTask]) -> Sequence[Result]:
+        made = self._try(tasks, is_sparing=False)
         if not isinstance(made, RequestError):
             return made
         is_memory_short = isinstance(made, MemoryShortError)
@@ -83,20 +81,18 @@ class Batcher:
                 )
             # What failed for another reason may be the fault of one picture alone.
             parts = (tasks[:half], tasks[half:])
-            return [result for part in parts for result in self._generate_batch(part, on_step)]
+            return [result for part in parts for result in self._generate_batch(part)]
         if is_memory_short:
             logger.warning("Out of memory with one picture: tried again with less, in tiles")
-            made = self._try(tasks, on_step, is_sparing=True)
+            made = self._try(tasks, is_sparing=True)
         return [made] if isinstance(made, RequestError) else made
 
-    def _try(
-        self, tasks: Sequence[ImageTask], on_step: OnStep | None, is_sparing: bool
-    ) -> list[Made] | RequestError:
+    def _try(self, tasks: Sequence[ImageTask], is_sparing: bool) -> list[Made] | RequestError:
         """One pass of the pipeline: its pictures, or why it made none."""
         started = time.monotonic()
         error: RequestError
         try:
-            drawn = self._pipeline.generate(tasks, on_step, is_sparing)
+            drawn = self._pipeline.generate(tasks, is_sparing)
             self._passes += 1
             made_in = Pass(self._passes, len(tasks), time.monotonic() - started)
             self._record(made_in, sum(each.is_flagged for each in drawn))

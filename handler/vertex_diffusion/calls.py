@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, Callable, Union
 
 from vertex_diffusion.errors import RequestError
 from vertex_diffusion.settings import Settings
@@ -20,6 +20,9 @@ Prediction = Union[str, list[str], dict[str, Any], RequestError]
 # The predictions of a call, or what was wrong with all of it.
 Outcome = Union[RequestError, Sequence[Prediction]]
 
+# Called after each denoising step with its number and how many there are.
+OnStep = Callable[[int, int], None]
+
 
 @dataclass(frozen=True)
 class Call:
@@ -29,6 +32,8 @@ class Call:
     # Defaults for the instances, as they were sent.
     parameters: Any = None
     error: RequestError | None = None
+    # Hears of each step of each pass that makes pictures of this call.
+    on_step: OnStep | None = None
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,12 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 from PIL.Image import Image
 
+from vertex_diffusion.calls import OnStep
 from vertex_diffusion.request import GenerationRequest
 from vertex_diffusion.schedulers import make_scheduler
 
 # Of the GPU, and of the machine where there is none.
 OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
-
-# Called after each step with its number and how many there are.
-OnStep = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,8 @@ class ImageTask:
 
     request: GenerationRequest
     seed: int
+    # Hears of each step of its pass.
+    on_step: OnStep | None = None
 
 
 @dataclass(frozen=True)
@@ -78,20 +78,18 @@ class Pipeline:
         """How many tokens of the model's vocabulary `text` is, without start and end."""
         return len(self._pipeline.tokenizer(text, add_special_tokens=False).input_ids)
 
-    def generate(
-        self, tasks: Sequence[ImageTask], on_step: OnStep | None = None, is_sparing: bool = False
-    ) -> list[Drawn]:
+    def generate(self, tasks: Sequence[ImageTask], is_sparing: bool = False) -> list[Drawn]:
         """Make the pictures in one pass; their requests differ in texts, picture and seed alone.
 
         `is_sparing` takes less memory and more time, and can leave faint seams between tiles of a
         large picture.
         """
         if not is_sparing:
-            return self._generate(tasks, on_step)
+            return self._generate(tasks)
         # Attention is torch's own (SDPA), which slices would make slower and no smaller.
         self._pipeline.enable_vae_tiling()
         try:
-            return self._generate(tasks, on_step)
+            return self._generate(tasks)
         finally:
             self._pipeline.disable_vae_tiling()
 
@@ -111,8 +109,10 @@ class Pipeline:
             "peak": torch.cuda.max_memory_allocated(self.device),
         }
 
-    def _generate(self, tasks: Sequence[ImageTask], on_step: OnStep | None) -> list[Drawn]:
+    def _generate(self, tasks: Sequence[ImageTask]) -> list[Drawn]:
         request = tasks[0].request
+        # Several pictures of a call have one listener, which hears of each step once.
+        listeners = {id(task.on_step): task.on_step for task in tasks if task.on_step}.values()
         is_from_picture = request.init_image is not None
         pipeline = self._from_picture if is_from_picture else self._pipeline
         pipeline.scheduler = (
@@ -135,7 +135,7 @@ class Pipeline:
             guidance_scale=request.guidance_scale,
             # On the CPU, so that a seed gives the same noise on every device.
             generator=[torch.Generator("cpu").manual_seed(task.seed) for task in tasks],
-            callback_on_step_end=_reporter(on_step) if on_step else None,
+            callback_on_step_end=_reporter(list(listeners)) if listeners else None,
             **kind,
         )
         flags = output.nsfw_content_detected or [False] * len(tasks)
@@ -151,9 +151,10 @@ def warm_up_tasks(size: tuple[int, int], count: int) -> list[ImageTask]:
     return [ImageTask(request, seed) for seed in range(count)]
 
 
-def _reporter(on_step: OnStep) -> Callable[..., dict[str, Any]]:
+def _reporter(listeners: Sequence[OnStep]) -> Callable[..., dict[str, Any]]:
     def report(pipeline: Any, step: int, _timestep: Any, _tensors: Any) -> dict[str, Any]:
-        on_step(step + 1, pipeline.num_timesteps)
+        for on_step in listeners:
+            on_step(step + 1, pipeline.num_timesteps)
         return {}
 
     return report

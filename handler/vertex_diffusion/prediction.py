@@ -19,7 +19,7 @@ from vertex_diffusion.parsing import (
     parse_instance,
     parse_parameters,
 )
-from vertex_diffusion.pipeline import ImageTask, OnStep
+from vertex_diffusion.pipeline import ImageTask
 from vertex_diffusion.request import GenerationRequest, image_seeds
 
 logger = logging.getLogger(__name__)
@@ -27,20 +27,29 @@ logger = logging.getLogger(__name__)
 Parsed = Union[GenerationRequest, RequestError]
 
 
-def predict_calls(
-    calls: Sequence[Call], rules: RequestRules, batcher: Batcher, on_step: OnStep | None = None
-) -> list[Outcome]:
+def predict_calls(calls: Sequence[Call], rules: RequestRules, batcher: Batcher) -> list[Outcome]:
     """Make the predictions of each call, in order; a bad instance or call spoils no other.
 
-    The pictures of all calls are made together. `on_step` hears of each step of each pass.
+    The pictures of all calls are made together.
     """
     started = time.monotonic()
     # Every instance is read before the first picture, so a bad one costs no GPU time.
     parsed = [_parse_call(call, rules) for call in calls]
-    instances = [item for call in parsed if not isinstance(call, RequestError) for item in call]
-    requests = [item for item in instances if isinstance(item, GenerationRequest)]
-    tasks = [ImageTask(request, seed) for request in requests for seed in image_seeds(request)]
-    made = batcher.generate(tasks, on_step)
+    instances = [
+        (item, call.on_step)
+        for call, items in zip(calls, parsed)
+        if not isinstance(items, RequestError)
+        for item in items
+    ]
+    requests = [
+        (item, on_step) for item, on_step in instances if isinstance(item, GenerationRequest)
+    ]
+    tasks = [
+        ImageTask(request, seed, on_step)
+        for request, on_step in requests
+        for seed in image_seeds(request)
+    ]
+    made = batcher.generate(tasks)
     results = iter(made)
     outcomes: list[Outcome] = [
         call if isinstance(call, RequestError) else [_answer(item, results) for item in call]

@@ -17,7 +17,7 @@ from vertex_diffusion.errors import RequestError
 from vertex_diffusion.loading import WeightsError, load_pipeline
 from vertex_diffusion.metrics import ERROR_KINDS, NO_RECORDER, Recorder
 from vertex_diffusion.parsing import RequestRules
-from vertex_diffusion.pipeline import OnStep, Pipeline, warm_up_tasks
+from vertex_diffusion.pipeline import Pipeline, warm_up_tasks
 from vertex_diffusion.prediction import predict_calls
 from vertex_diffusion.safety import SafetyCheckerError, load_safety_checker
 from vertex_diffusion.settings import Settings, read_settings
@@ -42,7 +42,6 @@ class Service:
     def predict(
         self,
         calls: Sequence[Call],
-        on_step: OnStep | None = None,
         queued_seconds: Sequence[float] = (),
     ) -> list[Outcome]:
         """Answer calls together. Not for two threads at once.
@@ -51,7 +50,7 @@ class Service:
         """
         for seconds in queued_seconds:
             self.recorder.record("queue_seconds", seconds)
-        outcomes = predict_calls(calls, self.rules, self.batcher, on_step)
+        outcomes = predict_calls(calls, self.rules, self.batcher)
         for outcome in outcomes:
             for item in [outcome] if isinstance(outcome, RequestError) else outcome:
                 if isinstance(item, RequestError):
