@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tests.storage import Storage
 from vertex_diffusion import artifact
 from vertex_diffusion.artifact import ArtifactError, find_weights
 
 UNET = bytes(range(256)) * 2048
+SAFETENSORS = "weights/unet/model.safetensors"
 FILES = {"model_index.json": b"{}", "unet/model.safetensors": UNET}
 
 
@@ -27,66 +26,14 @@ class DiskUsage(NamedTuple):
     free: int
 
 
-class Storage(ThreadingHTTPServer):
-    """The objects of one bucket, and what was asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.objects = {f"copied/7/weights/{path}": data for path, data in FILES.items()}
-        self.asked: list[str] = []
-        self.authorizations: list[str | None] = []
-        self.statuses: list[int] = []
-        self.cut_at: list[int] = []
-        self.knows_ranges = True
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Storage
-
-    def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        if url.path == artifact.TOKEN_PATH:
-            assert self.headers["Metadata-Flavor"] == "Google"
-            self._answer(200, json.dumps({"access_token": "of-the-service-account"}).encode())
-            return
-        name = unquote(url.path.partition("/storage/v1/b/managed/o/")[2])
-        start = int((self.headers["Range"] or "bytes=0-")[len("bytes=") : -1])
-        start = start if self.server.knows_ranges else 0
-        self.server.asked.append(f"{name.rpartition('weights/')[2]}@{start}")
-        self.server.authorizations.append(self.headers["Authorization"])
-        if self.server.statuses:
-            self._answer(self.server.statuses.pop(0), b"")
-        elif name not in self.server.objects or url.query != "alt=media":
-            self._answer(404, b"")
-        else:
-            self._answer(206 if start else 200, self.server.objects[name][start:])
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        cut = self.server.cut_at.pop(0) if self.server.cut_at and len(body) > 9 else len(body)
-        self.wfile.write(body[:cut])
-
-    def log_message(self, *_: object) -> None:
-        """The test's output is the test's."""
-
-
 @pytest.fixture
 def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
-    server = Storage()
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://{server.host}")
-    monkeypatch.setenv("AIP_STORAGE_URI", "gs://managed/copied/7")
-    monkeypatch.setattr(artifact, "RETRY_SECONDS", (0.01, 0.01))
-    yield server
-    server.shutdown()
-    server.server_close()
+    with Storage() as server:
+        server.objects = {f"copied/7/weights/{path}": data for path, data in FILES.items()}
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(artifact, "RETRY_SECONDS", (0.01, 0.01))
+        yield server
 
 
 def write_listing(folder: Path, files: dict[str, bytes] = FILES) -> None:
@@ -115,7 +62,7 @@ def test_files_beside_the_archive_are_fetched_once(tmp_path: Path, storage: Stor
 
     assert first == second
     assert content_of(first) == FILES
-    assert sorted(storage.asked) == ["model_index.json@0", "unet/model.safetensors@0"]
+    assert sorted(storage.asked) == ["weights/model_index.json@0", f"{SAFETENSORS}@0"]
 
 
 def test_another_listing_is_fetched_beside_the_first(tmp_path: Path, storage: Storage) -> None:
@@ -135,7 +82,7 @@ def test_a_cut_connection_goes_on_where_it_was(tmp_path: Path, storage: Storage)
     storage.cut_at = [100_000]
 
     assert content_of(find_weights(tmp_path)) == FILES
-    assert "unet/model.safetensors@100000" in storage.asked
+    assert f"{SAFETENSORS}@100000" in storage.asked
 
 
 def test_a_server_without_ranges_is_asked_from_the_start(tmp_path: Path, storage: Storage) -> None:
@@ -154,7 +101,7 @@ def test_what_a_killed_worker_had_is_not_fetched_again(tmp_path: Path, storage: 
     (unfinished / "unet/model.safetensors.part").write_bytes(UNET[:5000])
 
     assert content_of(find_weights(tmp_path)) == FILES
-    assert storage.asked == ["unet/model.safetensors@5000"]
+    assert storage.asked == [f"{SAFETENSORS}@5000"]
 
 
 def test_a_busy_server_is_asked_again(tmp_path: Path, storage: Storage) -> None:

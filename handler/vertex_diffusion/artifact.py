@@ -89,17 +89,11 @@ def _read_listing(path: Path) -> tuple[list[WeightsFile], str]:
 def _fetch_all(files: list[WeightsFile], folder: Path, target: Path) -> None:
     """Fetch into a folder without a name, which becomes `target` when it is whole."""
     started = time.monotonic()
-    source = _Source.from_environment()
+    source = Source.from_environment()
     unfinished = folder / ".unfinished-weights"
     unfinished.mkdir(mode=0o700, exist_ok=True)
     missing = [file for file in files if not _is_whole(unfinished / file.path, file)]
-    needed = sum(file.size for file in missing)
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise ArtifactError(
-            f'The weights take {_megabytes(needed)} MB, and "{folder}" has {_megabytes(free)} MB '
-            "free. Deploy on a machine type with a larger disk."
-        )
+    refuse_full_disk(folder, sum(file.size for file in missing))
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         # list() raises what a thread raised.
         list(pool.map(lambda file: _fetch(source, file, unfinished / file.path), missing))
@@ -107,8 +101,18 @@ def _fetch_all(files: list[WeightsFile], folder: Path, target: Path) -> None:
     total = sum(file.size for file in files)
     logger.info(
         "Weights: %d files, %s MB, fetched from %s in %.1f s",
-        *(len(files), _megabytes(total), source.uri, time.monotonic() - started),
+        *(len(files), megabytes(total), source.uri, time.monotonic() - started),
     )
+
+
+def refuse_full_disk(folder: Path, needed: int) -> None:
+    """Raise ArtifactError when weights of so many bytes do not fit into `folder`."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise ArtifactError(
+            f'The weights take {megabytes(needed)} MB, and "{folder}" has {megabytes(free)} MB '
+            "free. Deploy on a machine type with a larger disk."
+        )
 
 
 def _is_whole(path: Path, file: WeightsFile) -> bool:
@@ -116,7 +120,7 @@ def _is_whole(path: Path, file: WeightsFile) -> bool:
     return path.is_file() and path.stat().st_size == file.size
 
 
-class _Source:
+class Source:
     """A folder in a bucket."""
 
     def __init__(self, uri: str, bucket: str, prefix: str) -> None:
@@ -127,7 +131,7 @@ class _Source:
         self._prefix = f"{prefix}/" if prefix else ""
 
     @classmethod
-    def from_environment(cls) -> _Source:
+    def from_environment(cls) -> Source:
         uri = os.environ.get("AIP_STORAGE_URI", "")
         scheme, _, path = uri.partition("://")
         bucket, _, prefix = path.partition("/")
@@ -138,15 +142,26 @@ class _Source:
             )
         return cls(uri, bucket, prefix.strip("/"))
 
-    def open(self, path: str, start: int) -> Any:
-        """The response with the content of a file from byte `start` on."""
-        name = quote(f"{self._prefix}{WEIGHTS}/{path}", safe="")
-        request = urllib.request.Request(f"{self._base}{name}?alt=media")  # noqa: S310
-        if start > 0:
-            request.add_header("Range", f"bytes={start}-")
+    def open(self, path: str, start: int = 0, end: int | None = None) -> Any:
+        """The response with the content of a file from byte `start` on, to before `end`."""
+        request = self._request(path, "?alt=media")
+        if start > 0 or end is not None:
+            last = "" if end is None else end - 1
+            request.add_header("Range", f"bytes={start}-{last}")
+        return urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310
+
+    def size(self, path: str) -> int:
+        """How long a file is."""
+        request = self._request(path, "?fields=size")
+        with closing(urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)) as answer:  # noqa: S310
+            return int(json.load(answer)["size"])
+
+    def _request(self, path: str, query: str) -> urllib.request.Request:
+        name = quote(f"{self._prefix}{path}", safe="")
+        request = urllib.request.Request(f"{self._base}{name}{query}")  # noqa: S310
         if not self._is_local:
             request.add_header("Authorization", f"Bearer {_access_token()}")
-        return urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310
+        return request
 
 
 def _access_token() -> str:
@@ -157,7 +172,7 @@ def _access_token() -> str:
         return str(json.load(answer)["access_token"])
 
 
-def _fetch(source: _Source, file: WeightsFile, path: Path) -> None:
+def _fetch(source: Source, file: WeightsFile, path: Path) -> None:
     """Fetch one file; what arrived before a lost connection is not fetched again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
@@ -166,17 +181,10 @@ def _fetch(source: _Source, file: WeightsFile, path: Path) -> None:
             _fetch_rest(source, file, part)
             break
         except (OSError, EOFError, HTTPException) as error:
-            # HTTPError is an OSError; what the server refuses it refuses again.
-            refused = isinstance(error, urllib.error.HTTPError) and error.code in (
-                400,
-                401,
-                403,
-                404,
-            )
-            if wait is None or refused:
+            if wait is None or is_refusal(error):
                 raise ArtifactError(
                     f'The weights file "{file.path}" could not be fetched from "{source.uri}": '
-                    f"{_reason(error)}."
+                    f"{reason_of(error)}."
                 ) from None
             time.sleep(wait)
     if _sha256(part) != file.sha256:
@@ -188,7 +196,7 @@ def _fetch(source: _Source, file: WeightsFile, path: Path) -> None:
     part.rename(path)
 
 
-def _fetch_rest(source: _Source, file: WeightsFile, part: Path) -> None:
+def _fetch_rest(source: Source, file: WeightsFile, part: Path) -> None:
     start = part.stat().st_size if part.is_file() else 0
     if start > file.size:
         part.unlink()
@@ -196,7 +204,7 @@ def _fetch_rest(source: _Source, file: WeightsFile, part: Path) -> None:
     if start == file.size:
         part.touch()
         return
-    with closing(source.open(file.path, start)) as answer, part.open("ab") as target:
+    with closing(source.open(f"{WEIGHTS}/{file.path}", start)) as answer, part.open("ab") as target:
         if start > 0 and answer.status != 206:
             # A server that sends the whole: begin again.
             target.truncate(0)
@@ -213,11 +221,18 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _reason(error: Exception) -> str:
+def is_refusal(error: Exception) -> bool:
+    """Whether a server refused, and would again. HTTPError is an OSError as all others are."""
+    return isinstance(error, urllib.error.HTTPError) and error.code in REFUSALS
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong with a request, in a few words."""
     if isinstance(error, urllib.error.HTTPError):
         return f"HTTP {error.code}"
     return str(getattr(error, "reason", None) or error)
 
 
-def _megabytes(size: int) -> str:
+def megabytes(size: int) -> str:
+    """Bytes as millions of them."""
     return f"{size / 1e6:.1f}"

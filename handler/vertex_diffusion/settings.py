@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
+
+Kind = TypeVar("Kind")
 
 PREFIX = "VERTEX_DIFFUSION_"
 # How much of a setting's value an error repeats.
@@ -20,7 +22,8 @@ class Range:
     high: int
 
 
-def _number(default: int, low: int, high: int, description: str) -> Any:
+def number(default: int, low: int, high: int, description: str) -> Any:
+    """A field of a settings class: a whole number and its bounds."""
     return field(default=default, metadata={"range": Range(low, high), "description": description})
 
 
@@ -28,33 +31,33 @@ def _number(default: int, low: int, high: int, description: str) -> Any:
 class Settings:
     """Every setting of the handler: VERTEX_DIFFUSION_DEFAULT_STEPS sets `default_steps`."""
 
-    default_steps: int = _number(
+    default_steps: int = number(
         30, 1, 100, "Denoising steps of an instance that names no `num_inference_steps`"
     )
-    max_instances: int = _number(16, 1, 256, "Instances in one call")
-    max_prompt_characters: int = _number(
+    max_instances: int = number(16, 1, 256, "Instances in one call")
+    max_prompt_characters: int = number(
         2000, 1, 100_000, "Characters of a prompt, before its tokens are counted"
     )
-    max_instance_megapixel_steps: int = _number(
+    max_instance_megapixel_steps: int = number(
         128,
         1,
         1_000_000,
         "Work of one instance: width x height x `num_inference_steps` x `num_images`, in millions",
     )
-    max_call_megapixel_steps: int = _number(
+    max_call_megapixel_steps: int = number(
         256, 1, 1_000_000, "The same, of all instances of one call together"
     )
-    max_body_bytes: int = _number(10_000_000, 1_000, 1_000_000_000, "Bytes of a call's body")
-    max_batch_size: int = _number(
+    max_body_bytes: int = number(10_000_000, 1_000, 1_000_000_000, "Bytes of a call's body")
+    max_batch_size: int = number(
         8, 1, 128, "Pictures that are made at once; fewer from the first time that memory is short"
     )
-    max_init_image_pixels: int = _number(
+    max_init_image_pixels: int = number(
         16_777_216, 4_096, 80_000_000, "Pixels of an `init_image`, before it is decoded"
     )
-    compile: int = _number(
+    compile: int = number(
         0, 0, 1, "1 compiles the model (torch.compile): a slower start, faster pictures on a GPU"
     )
-    safety_checker: int = _number(
+    safety_checker: int = number(
         0, 0, 1, "1 checks pictures with the weights' safety checker and blackens what it flags"
     )
 
@@ -68,10 +71,15 @@ def variable_of(name: str) -> str:
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read every setting; ValueError says, in one line, each that is wrong."""
+    """Read every setting of the handler; ValueError says, in one line, each that is wrong."""
+    return read_fields(Settings, environment)
+
+
+def read_fields(kind: type[Kind], environment: Mapping[str, str]) -> Kind:
+    """The same for any class of settings: a dataclass whose fields are made by `number`."""
     values: dict[str, Any] = {}
     problems = []
-    for each in fields(Settings):
+    for each in fields(kind):  # type: ignore[arg-type]
         text = environment.get(variable_of(each.name), "").strip()
         if not text:
             continue
@@ -82,7 +90,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             problems.append(f'{variable_of(each.name)} must be {error}, got "{shown}".')
     if problems:
         raise ValueError(" ".join(problems))
-    return Settings(**values)
+    return kind(**values)
 
 
 def _parse(text: str, allowed: Range) -> int:
