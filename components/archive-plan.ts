@@ -28,9 +28,10 @@ export const FILE_HASHES = ".local/file-hashes.json";
 /** Entry module of every handler folder (TorchServe's `handler` in the manifest). */
 const ENTRY_MODULE = "handler.py";
 
-/** What a handler folder holds beside its code: for its developers, or weights that are named by themselves. */
+/** What a handler folder holds beside its code: for its developers, another container, or weights that are named by themselves. */
 const LEFT_OUT = new Set([
   ...["tests", "__pycache__", "demo-model", "pyproject.toml", "requirements.in", "README.md"],
+  ...["container", "Dockerfile"],
 ]);
 
 /** TorchServe's settings of the model: how many calls are handled at once, and how long they may take. */

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import Any
 
+import pytest
+
+from container.contract import ServerSettings
 from tests.torchserve import HANDLER
 from vertex_diffusion.metrics import METRICS, PREFIX
 from vertex_diffusion.request import FIELDS, Choice, GenerationRequest, Number, Picture
@@ -43,8 +46,11 @@ def test_the_page_lists_the_fields_of_an_instance() -> None:
     assert {name: default for name, _, default in rows if name in constant} == constant
 
 
-def test_the_page_lists_the_settings() -> None:
-    assert rows_after("settings") == [
+@pytest.mark.parametrize(
+    ("mark", "kind"), [("settings", Settings), ("container settings", ServerSettings)]
+)
+def test_the_page_lists_the_settings(mark: str, kind: Any) -> None:
+    assert rows_after(mark) == [
         [
             f"`{variable_of(each.name)}`",
             each.metadata["description"],
@@ -52,7 +58,7 @@ def test_the_page_lists_the_settings() -> None:
             str(each.metadata["range"].high),
             str(each.default),
         ]
-        for each in fields(Settings)
+        for each in fields(kind)
     ]
 
 

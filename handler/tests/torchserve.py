@@ -35,12 +35,13 @@ def pack_archive(
     weights: Path | None,
     packages: Path | None = None,
     has_config: bool = False,
+    listing: Path | None = None,
 ) -> None:
     """Write `model.mar` as the deployment does: manifest, handler, package, weights and wheels.
 
     `packages` holds packages.lock and packages/. Without it the server has what is on PYTHONPATH.
     With `has_config` it brings the handler's model-config.yaml, which goes before what a server
-    is told about batches.
+    is told about batches. `listing` is a weights.json, for weights that stand beside it.
     """
     with zipfile.ZipFile(target, "w") as archive:
         config: dict[str, Any] = {"configFile": CONFIG.name} if has_config else {}
@@ -54,6 +55,8 @@ def pack_archive(
         for path in sorted(weights.rglob("*")) if weights else []:
             if path.is_file():
                 archive.write(path, f"weights/{path.relative_to(weights or path).as_posix()}")
+        if listing:
+            archive.write(listing, "weights.json")
         if packages:
             for path in [packages / "packages.lock", *sorted(packages.glob("packages/*.whl"))]:
                 archive.write(path, path.relative_to(packages).as_posix())
@@ -86,7 +89,7 @@ class TorchServe:
         self._envelope = envelope
         self._batch_size = batch_size
         self._batch_delay_ms = batch_delay_ms
-        self._ports = _free_ports(6)
+        self._ports = free_ports(6)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -253,7 +256,8 @@ def _request(
         return Answer(error.code, error.headers.get_content_type(), body)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

@@ -44,7 +44,8 @@ METRICS: Mapping[str, Metric] = {
     "errors_total": Metric(
         "counter",
         "count",
-        "Instances and calls that were refused (invalid), did not fit (memory) or failed (failed).",
+        "Instances and calls that were refused (invalid), did not fit (memory), failed (failed) or "
+        "came to a server that took no more (busy).",
         label="kind",
     ),
     "gpu_memory_bytes": Metric(

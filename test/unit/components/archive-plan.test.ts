@@ -179,6 +179,8 @@ describe("planArchive", () => {
     { path: "handler/lib/tests/test_rules.py" },
     { path: "handler/__pycache__/handler.cpython-311.pyc" },
     { path: "handler/demo-model/model_index.json" },
+    { path: "handler/container/server.py" },
+    { path: "handler/Dockerfile" },
     { path: "handler/pyproject.toml" },
     { path: "handler/README.md" },
     { path: "handler/lib/requirements.in" },
