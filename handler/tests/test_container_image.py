@@ -73,6 +73,13 @@ def test_the_packages_that_make_pictures_are_those_of_the_archive() -> None:
         assert locked()[name] == archive[name]
 
 
+def test_the_local_environment_has_the_same_server() -> None:
+    local = (HANDLER.parent / "scripts/toolchain/python/requirements.lock").read_text("utf-8")
+
+    for name in ("starlette", "uvicorn", "h11", "anyio"):
+        assert f"\n{name}=={locked()[name]} \\\n" in local
+
+
 def test_the_image_has_every_module_that_the_server_imports_and_nothing_else() -> None:
     copied = [what.split()[0] for name, what in instructions() if name == "COPY"]
     code = [folder.rstrip("/") for folder in copied if folder.endswith("/")]
