@@ -5,7 +5,8 @@ import { DataFolderInUseError } from "./data-folder.ts";
 import { DEFAULT_GRPC_PORT, DEFAULT_PORT, PortInUseError, startEmulator } from "./server.ts";
 import type { EmulatorOptions } from "./server.ts";
 
-const HELP = `A local Vertex AI and Cloud Storage. A deployed model is a real TorchServe process.
+const HELP = `A local Vertex AI and Cloud Storage. A deployed model is a real TorchServe process, or
+this project's own server.
 
 Usage: node emulator/main.ts [options]
 
@@ -14,7 +15,7 @@ Usage: node emulator/main.ts [options]
   --data DIR        folder of all state, kept between runs (default .local/emulator)
   --host HOST       address to listen on (default 127.0.0.1; anything else lets the network in)
   --clock MODE      real: operations take time; fast: none; manual: moved by POST /_emulator/clock (default real)
-  --python PATH     Python with TorchServe (default: VERTEX_DIFFUSION_PYTHON, else python3)
+  --python PATH     Python with TorchServe and what the project's own server needs (default: VERTEX_DIFFUSION_PYTHON, else python3)
   --json            print nothing but the line of JSON
   --help            print this
 

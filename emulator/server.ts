@@ -40,9 +40,9 @@ export interface EmulatorOptions {
   readonly clock?: ClockMode;
   /** Time that each stage of an operation takes, milliseconds. @default 300 */
   readonly stageMs?: number;
-  /** Python with TorchServe, for deployed models. @default VERTEX_DIFFUSION_PYTHON, else "python3" */
+  /** Python with TorchServe and the packages of the project's own server, for deployed models. @default VERTEX_DIFFUSION_PYTHON, else "python3" */
   readonly python?: string;
-  /** What stands in for the containers of deployed models. @default TorchServe */
+  /** What stands in for the containers of deployed models. @default by the image: TorchServe, or the project's own server */
   readonly runtime?: ServerRuntime;
   /** How long a model server may take to become ready, milliseconds of real time. @default 300000 */
   readonly startupTimeoutMs?: number;

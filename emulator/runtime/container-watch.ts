@@ -21,7 +21,7 @@ export interface ContainerWatch {
   readonly log: ServerLog;
   /** Length of the log before the process started. */
   readonly logged: number;
-  /** Ends the watch. */
+  /** Ends the checks. The process is watched to its own end. */
   readonly signal: AbortSignal;
   /** Told at each attempt of the health check that reaches a threshold. */
   readonly onHealth: (verdict: Verdict) => void;
@@ -44,7 +44,7 @@ export async function watchContainer(watch: ContainerWatch): Promise<ContainerEn
 }
 
 function exitOf({ log, logged }: ContainerWatch): ContainerEnd {
-  if (log.read(logged).includes("Address already in use")) {
+  if (/address already in use/i.test(log.read(logged))) {
     return { why: "a port that it had chosen was taken", limit: LOST_PORTS };
   }
   return { why: "its process ended", limit: FAILED_STARTS };

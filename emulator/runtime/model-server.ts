@@ -39,6 +39,8 @@ const RESTART_PAUSE_MS = 1000;
 const LONGEST_RESTART_PAUSE_MS = 30_000;
 /** A container that ran this long is not restarted "soon after another". */
 const LASTING_RUN_MS = 60_000;
+/** From the last prediction's start to SIGTERM, so that a server which then stops listening has got it. */
+const HANDOVER_MS = 200;
 
 /** One deployed model's server: container after container, checked, restarted and asked as Vertex does it. */
 export class ModelServer {
@@ -48,6 +50,7 @@ export class ModelServer {
   readonly #checks: Checks;
   readonly #notices: readonly string[];
   readonly #calls = new ServerCalls();
+  readonly #draining = new AbortController();
   readonly #stopped = new AbortController();
   #life = Promise.resolve();
   #process: ServerProcess | undefined;
@@ -128,14 +131,32 @@ export class ModelServer {
     return true;
   }
 
-  /** Takes no more predictions, waits at most so long for those under way, and kills the process and its children. */
+  /** Takes no more predictions, waits at most so long for those under way, and ends the process and its children. */
   async stop(drainMs: number): Promise<void> {
     this.#enter("DRAINING");
-    await this.#calls.drained(drainMs);
+    // As a kubelet: a container that is told to end is checked no longer.
+    this.#draining.abort();
+    if (drainMs > 0) await Promise.all([this.#calls.drained(drainMs), this.#askToEnd(drainMs)]);
     this.#stopped.abort();
     await this.#process?.stop();
     await this.#life;
     this.#calls.closeConnections();
+  }
+
+  /** Tells a server that can to end by itself, and waits for that at most so long. */
+  async #askToEnd(withinMs: number): Promise<void> {
+    const running = this.#process;
+    if (running?.launch.endsAtSigterm !== true) return;
+    const ended = new AbortController();
+    void running.exited().then(() => ended.abort());
+    // What was sent at the last moment reaches the server before the signal does.
+    if (this.#calls.underWay > 0) await pause(HANDOVER_MS, ended.signal);
+    this.log.note("the server is told to end");
+    running.terminate();
+    await pause(withinMs, ended.signal);
+    if (!ended.signal.aborted) {
+      this.log.note(`the server is killed: it did not end within ${withinMs / 1000} s`);
+    }
   }
 
   #readyUrl(): string {
@@ -206,7 +227,7 @@ export class ModelServer {
         checks: this.#checks,
         log: this.log,
         logged,
-        signal: over.signal,
+        signal: AbortSignal.any([over.signal, this.#draining.signal]),
         onHealth: (verdict) => {
           // An attempt may end together with its container.
           if (over.signal.aborted) return;

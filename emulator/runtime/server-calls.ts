@@ -44,6 +44,11 @@ export class ServerCalls {
   readonly #idle = new Set<() => void>();
   #underWay = 0;
 
+  /** Predictions that are not answered to their end. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
   /** Posts a prediction and reads the whole answer. Throws ServerCallError. */
   async predict(url: string, payload: Payload, timeoutMs: number): Promise<HttpAnswer> {
     const signal = AbortSignal.timeout(timeoutMs);

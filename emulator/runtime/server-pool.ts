@@ -3,22 +3,22 @@ import { join } from "node:path";
 import type { HttpAnswer } from "./http-client.ts";
 import { ModelServer } from "./model-server.ts";
 import type { ServerState } from "./model-server.ts";
+import { runtimeByImage } from "./runtime-by-image.ts";
 import { ServerCallError } from "./server-calls.ts";
 import type { Payload, StreamedAnswer } from "./server-calls.ts";
 import { ServerLog } from "./server-log.ts";
 import type { ServerRuntime } from "./server-runtime.ts";
 import type { ServerSpec } from "./server-spec.ts";
-import { torchServe } from "./torchserve.ts";
 
 export type { ServerSpec, ServerState };
 
 export interface ServerPoolOptions {
   readonly dataDir: string;
-  /** Runs the supervisor of each server process; for the default runtime it needs TorchServe. */
+  /** Runs the supervisor of each server process; for the default runtime it needs what the servers need. */
   readonly python: string;
   /** How long a deploy may take until its model answers, milliseconds of real time. */
   readonly startupTimeoutMs: number;
-  /** What stands in for the containers. @default TorchServe */
+  /** What stands in for the containers. @default by the image: TorchServe, or the project's own server */
   readonly runtime?: ServerRuntime;
 }
 
@@ -48,7 +48,7 @@ export class ServerPool {
 
   constructor(options: ServerPoolOptions) {
     this.#options = options;
-    this.#runtime = options.runtime ?? torchServe(options);
+    this.#runtime = options.runtime ?? runtimeByImage(options);
   }
 
   /** Starts a server and waits until its model answers. Throws ServerStartError; nothing runs then. */

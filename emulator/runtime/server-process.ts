@@ -62,6 +62,11 @@ export class ServerProcess {
     await this.#exited;
   }
 
+  /** Sends SIGTERM to the server, as a container's first process gets it. */
+  terminate(): void {
+    this.#child.kill("SIGTERM");
+  }
+
   /** Sends SIGKILL to the process and all its children. */
   kill(): void {
     const { pid } = this.#child;

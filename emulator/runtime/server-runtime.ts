@@ -4,7 +4,7 @@ import type { ServerSpec } from "./server-spec.ts";
 export interface Launch {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Where the process runs and writes its own logs. */
+  /** Where the process runs. */
   readonly folder: string;
   /** Removed when the process ends. */
   readonly scratchDir: string;
@@ -16,6 +16,8 @@ export interface Launch {
   readonly failedLoad?: RegExp;
   /** Whether it prepares its model before it listens: the default liveness check then begins once it is healthy. */
   readonly listensLate?: boolean;
+  /** Whether SIGTERM lets it answer what is under way and end by itself. Without it the server is killed when nothing is. */
+  readonly endsAtSigterm?: boolean;
 }
 
 /**

@@ -3,8 +3,8 @@ export interface ServerSpec {
   /** Folder name under containers/, unique per deployed model. */
   readonly id: string;
   /** The container spec's image, by which a runtime is chosen. */
-  readonly imageUri?: string;
-  /** The model.mar to serve; "" without artifacts. */
+  readonly imageUri: string;
+  /** The model.mar of a prebuilt image; "" without artifacts. */
   readonly archive: string;
   /** AIP_* variables and the container spec's own. */
   readonly env: Readonly<Record<string, string>>;

@@ -2,9 +2,12 @@
 
 The emulator holds the other end of standard input. When that closes, by a normal end or by kill -9,
 the whole process group (launcher, Java, Python workers) is killed and the scratch folder removed. A
-guard process does the same when this one is killed. Usage:
+guard process does the same when this one is killed. SIGTERM is passed on to the server, whose end
+ends the group. Usage:
 supervise.py SCRATCH_FOLDER COMMAND [ARGUMENT ...]; it must lead its own process group.
 """
+
+from __future__ import annotations
 
 import os
 import shutil
@@ -47,7 +50,15 @@ def main() -> None:
     # A closed log or an interrupt in the terminal must not end the watch before the group is dead.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: end(scratch))
+    server: subprocess.Popen[bytes] | None = None
+
+    def pass_on(*_: object) -> None:
+        if server is None:
+            end(scratch)
+        else:
+            server.terminate()
+
+    signal.signal(signal.SIGTERM, pass_on)
     start_guard(scratch)
     threading.Thread(target=watch_starter, args=(scratch,), daemon=True).start()
     try:

@@ -1,9 +1,10 @@
 import { existsSync, linkSync, copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { findFreePorts } from "./free-ports.ts";
 import { getJson } from "./http-client.ts";
 import { findJavaHome } from "./java.ts";
+import { processEnvironment } from "./process-environment.ts";
 import { checkPython } from "./python.ts";
 import type { Launch, ServerRuntime } from "./server-runtime.ts";
 import type { ServerSpec } from "./server-spec.ts";
@@ -32,7 +33,7 @@ async function prepareTorchServe(
   spec: ServerSpec,
   folder: string,
 ): Promise<Launch> {
-  await checkPython(options.python);
+  await checkPython(options.python, { module: "ts", name: "torchserve" });
   const [inference = 0, management = 0, metrics = 0, ...grpc] = await findFreePorts(5);
   const store = join(folder, "model-store");
   mkdirSync(store, { recursive: true });
@@ -75,7 +76,7 @@ async function prepareTorchServe(
       ...["--model-store", store, "--models", `${MODEL_NAME}=model.mar`, "--ts-config", config],
     ],
     env: {
-      ...inheritedEnvironment(options.python),
+      ...processEnvironment(options.python),
       ...spec.env,
       ...(javaHome === undefined ? {} : { JAVA_HOME: javaHome }),
       PYTHONUNBUFFERED: "1",
@@ -114,16 +115,4 @@ function makeScratchDir(folder: string): string {
   if (inside.length > LONGEST_SCRATCH_PATH) return mkdtempSync(join(tmpdir(), "vertex-ts-"));
   mkdirSync(inside, { recursive: true });
   return inside;
-}
-
-/** A container sees nothing of its host's environment but what a process needs to run at all. */
-function inheritedEnvironment(python: string): Record<string, string> {
-  const kept = ["HOME", "LANG", "LC_ALL", "JAVA_HOME", "LD_LIBRARY_PATH", "OMP_NUM_THREADS"];
-  const env = Object.fromEntries(
-    kept.flatMap((name) => {
-      const value = process.env[name];
-      return value === undefined ? [] : [[name, value] as const];
-    }),
-  );
-  return { ...env, PATH: `${dirname(python)}:${process.env["PATH"] ?? ""}` };
 }

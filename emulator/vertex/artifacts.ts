@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ApiError } from "../errors.ts";
-import { isPrebuiltPyTorch } from "../runtime/images.ts";
+import { kindOfImage } from "../runtime/images.ts";
 import type { Cloud, ObjectSource } from "./cloud.ts";
 import type { VersionRecord } from "./types.ts";
 
@@ -42,7 +42,7 @@ export function findArtifacts(
   if (names.length === 0) {
     throw new ApiError("FAILED_PRECONDITION", `There are no files under "${artifactUri}" to copy.`);
   }
-  if (isPrebuiltPyTorch(imageUri)) checkArchive(names, prefix, artifactUri);
+  if (kindOfImage(imageUri) === "prebuilt") checkArchive(names, prefix, artifactUri);
   return { bucket, prefix, names };
 }
 

@@ -1,4 +1,4 @@
-import { isPrebuiltPyTorch } from "../runtime/images.ts";
+import { kindOfImage } from "../runtime/images.ts";
 import type { ServerSpec } from "../runtime/server-pool.ts";
 import { archiveFile, storageUriOf } from "./artifacts.ts";
 import type { Cloud } from "./cloud.ts";
@@ -48,9 +48,10 @@ export function toServerSpec(
 function routesOf(spec: ContainerSpec, endpoint: EndpointRecord, deployed: DeployedRecord): Routes {
   const { id } = parseEndpointName(endpoint.name);
   const contract = `/v1/endpoints/${id}/deployedModels/${deployed.id}`;
-  const own = isPrebuiltPyTorch(spec.imageUri ?? "")
-    ? { healthRoute: "/ping", predictRoute: "/predictions/model" }
-    : { healthRoute: contract, predictRoute: `${contract}:predict` };
+  const own =
+    kindOfImage(spec.imageUri ?? "") === "prebuilt"
+      ? { healthRoute: "/ping", predictRoute: "/predictions/model" }
+      : { healthRoute: contract, predictRoute: `${contract}:predict` };
   return {
     healthRoute: spec.healthRoute ?? own.healthRoute,
     predictRoute: spec.predictRoute ?? own.predictRoute,

@@ -154,8 +154,8 @@ export function deployedInRegion(cloud: Cloud, endpoint: EndpointRecord): Deploy
 
 function checkImage(cloud: Cloud, deployed: DeployedRecord): void {
   const version = findVersion(getModel(cloud, deployed.model), deployed.versionId);
-  checkRunnable(version.containerSpec.imageUri ?? "");
-  if (version.artifactFolder !== "") return;
+  const kind = checkRunnable(version.containerSpec.imageUri ?? "");
+  if (kind === "custom" || version.artifactFolder !== "") return;
   throw new ApiError(
     "FAILED_PRECONDITION",
     `Model "${deployed.model}@${deployed.versionId}" has no artifact_uri: its container image expects "${ARCHIVE}" there.`,

@@ -13,6 +13,7 @@ import { lockWeights } from "../../scripts/lock/weights.ts";
 import { unpackHandlerPackages } from "../../scripts/toolchain/handler-packages.ts";
 import { PROJECT_ROOT } from "../../scripts/toolchain/project.ts";
 import { silentReport } from "../../scripts/toolchain/report.ts";
+import { IMAGE } from "../support/light-cloud.ts";
 import { jsonPayload } from "../support/runtime-scene.ts";
 import { torchServePython } from "../support/torchserve-python.ts";
 
@@ -67,6 +68,7 @@ async function picture(id: string, setting: WeightsSetting): Promise<string> {
   const archive = join(root, await buildArchive(plan, ""));
   await pool.start({
     id,
+    imageUri: IMAGE,
     archive,
     env: {},
     healthRoute: "/ping",

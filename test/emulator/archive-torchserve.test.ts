@@ -10,6 +10,7 @@ import { planArchive } from "../../components/archive-plan.ts";
 import { ServerPool } from "../../emulator/runtime/server-pool.ts";
 import { buildArchive } from "../../providers/archive.ts";
 import { writeLock } from "../support/pipeline-folder.ts";
+import { IMAGE } from "../support/light-cloud.ts";
 import { jsonPayload } from "../support/runtime-scene.ts";
 import { torchServePython } from "../support/torchserve-python.ts";
 
@@ -70,7 +71,7 @@ function tensorFile(bytes: number): Buffer {
 /** What the handler in an archive finds beside it, once a real TorchServe has loaded it. */
 async function loadedBy(id: string, archive: string): Promise<unknown> {
   const routes = { healthRoute: "/ping", predictRoute: "/predictions/model" };
-  await pool.start({ id, archive, env: {}, ...routes });
+  await pool.start({ id, imageUri: IMAGE, archive, env: {}, ...routes });
   const answer = await pool.predict(id, jsonPayload({ instances: [{}] }), 60_000);
   await pool.stop(id);
   const { predictions } = JSON.parse(String(answer.body)) as { predictions: unknown[] };

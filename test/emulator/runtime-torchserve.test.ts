@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals
 import { ServerPool } from "../../emulator/runtime/server-pool.ts";
 import type { ServerSpec } from "../../emulator/runtime/server-pool.ts";
 import { packLightArchive } from "../support/light-archive.ts";
+import { IMAGE } from "../support/light-cloud.ts";
 import { startPoolProcess } from "../support/runtime-pool-process.ts";
 import { processesOfGroup } from "../support/runtime-processes.ts";
 import { jsonPayload } from "../support/runtime-scene.ts";
@@ -25,6 +26,7 @@ beforeEach(async () => {
   writeFileSync(archive, await packLightArchive());
   spec = {
     id: "one",
+    imageUri: IMAGE,
     archive,
     env: { GREETING: "hello", TEMP: "/nowhere", PYTHONPATH: "/nowhere", PATH: "/nowhere" },
     healthRoute: "/ping",

@@ -236,13 +236,15 @@ describe("DeployModel", () => {
     );
   });
 
-  it("fails for an image that the emulator has no server for, and names it", async () => {
+  it("fails for an image that the emulator has no server for, and names it and those that it has one for", async () => {
     await uploadModel("us-docker.pkg.dev/my-project/mine/image@sha256:0");
     await createEndpoint("1");
 
     const operation = await restOperation(base, "POST", deployPath, deployment());
 
-    expect(operation.error?.message).toContain("us-docker.pkg.dev/my-project/mine/image@sha256:0");
+    expect(operation.error?.message).toBe(
+      'The container image "us-docker.pkg.dev/my-project/mine/image@sha256:0" could not be started: the emulator runs no foreign images, only its own stand-ins for us|europe|asia-docker.pkg.dev/vertex-ai/prediction/pytorch-{cpu|gpu}.X-Y and for this project\'s own REGISTRY/.../vertex-diffusion.',
+    );
   });
 });
 

@@ -65,6 +65,7 @@ export async function setRuntimeScene(
 export function lightSpec(overrides: Partial<ServerSpec> = {}): ServerSpec {
   return {
     id: "one",
+    imageUri: "",
     archive: "",
     env: {},
     healthRoute: "/ping",
