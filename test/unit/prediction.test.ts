@@ -9,7 +9,9 @@ const text = (content: string) => Buffer.from(content).toString("base64");
 describe("asking an endpoint for pictures", () => {
   let server: Server;
 
-  afterEach(() => server.close());
+  afterEach(() => {
+    server.close();
+  });
 
   /** The address of a server that gives this answer to every request. */
   async function answering(body: unknown, status = 200): Promise<string> {
