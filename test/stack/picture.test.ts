@@ -6,6 +6,7 @@ import { predict } from "../../scripts/prediction.ts";
 import { PROJECT_ROOT } from "../../scripts/toolchain/project.ts";
 import { findPython } from "../../scripts/toolchain/python-env.ts";
 import { silentReport } from "../../scripts/toolchain/report.ts";
+import { predictDuring } from "../support/steady-load.ts";
 import { StackProject } from "../support/stack-project.ts";
 
 /** Reads a picture and names what it shows, by geometry: the judge of the demo model's training. */
@@ -106,6 +107,35 @@ describe("the product's own handler and demo model on a stack", () => {
     expect(Number(await outputOf("archiveSizeBytes"))).toBeLessThan(50e6);
     expect((await predict(await outputOf("predictUrl"), instance)).equals(packed)).toBe(true);
   }, 300_000);
+
+  it("goes over to the custom container and back while predictions run, and loses none", async () => {
+    const instance = { prompt: "a red circle", num_inference_steps: 4, seed: 7 };
+    const { rest } = stack.emulator.address;
+    const endpoint = await outputOf("endpoint");
+    const drawnByTorchServe = await predict(await outputOf("predictUrl"), instance);
+    const rollOut = (container: "prebuilt" | "custom") =>
+      predictDuring(
+        { rest, endpoint },
+        async () => {
+          await stack.set({ container });
+          await stack.up();
+        },
+        { workers: 2, instance },
+      );
+
+    const there = await rollOut("custom");
+    const drawnByCustom = await predict(await outputOf("predictUrl"), instance);
+    const log = await serverLog();
+    const back = await rollOut("prebuilt");
+
+    expect([there.failures, back.failures]).toEqual([[], []]);
+    // Both versions answered, each its part; going back finds the version that was there.
+    expect(Object.keys(there.answers)).toHaveLength(2);
+    expect(Object.keys(back.answers).sort()).toEqual(Object.keys(there.answers).sort());
+    // A line of the custom container's server.
+    expect(log).toMatch(/INFO Call: 200 in /);
+    expect(drawnByCustom.equals(drawnByTorchServe)).toBe(true);
+  }, 600_000);
 
   async function serverLog(): Promise<string> {
     const id = await outputOf("deployedModelId");

@@ -10,6 +10,14 @@ export interface LoadReport {
   readonly failures: readonly string[];
 }
 
+/** How heavy the load is. */
+export interface LoadOptions {
+  /** Callers at once. @default 8 */
+  readonly workers?: number;
+  /** What each asks for. @default the prompt alone */
+  readonly instance?: object;
+}
+
 const WORKERS = 8;
 /** Between two requests of one worker. */
 const PAUSE_MS = 100;
@@ -23,6 +31,7 @@ const AROUND = 20;
 export async function predictDuring(
   { rest, endpoint }: { readonly rest: string; readonly endpoint: string },
   work: () => Promise<unknown>,
+  { workers: count = WORKERS, instance = {} }: LoadOptions = {},
 ): Promise<LoadReport> {
   const answers: Record<string, number> = {};
   const failures: string[] = [];
@@ -30,7 +39,7 @@ export async function predictDuring(
   let isOver = false;
   const keepAsking = async (): Promise<void> => {
     while (!isOver) {
-      const answer = await predict(`${rest}/v1/${endpoint}:predict`);
+      const answer = await predict(`${rest}/v1/${endpoint}:predict`, instance);
       if ("failure" in answer) failures.push(answer.failure);
       else answers[answer.version] = (answers[answer.version] ?? 0) + 1;
       ended += 1;
@@ -41,7 +50,7 @@ export async function predictDuring(
     const goal = ended + AROUND;
     await waitFor(`${AROUND} more predictions`, () => ended >= goal, 60_000);
   };
-  const workers = Array.from({ length: WORKERS }, keepAsking);
+  const workers = Array.from({ length: count }, keepAsking);
   try {
     await waitForMore();
     await work();
@@ -54,9 +63,12 @@ export async function predictDuring(
 }
 
 /** One prediction: good is 200 with one picture and the version that drew it. */
-async function predict(url: string): Promise<{ version: string } | { failure: string }> {
+async function predict(
+  url: string,
+  instance: object,
+): Promise<{ version: string } | { failure: string }> {
   try {
-    const body = JSON.stringify({ instances: [{ prompt: "a red circle" }] });
+    const body = JSON.stringify({ instances: [{ prompt: "a red circle", ...instance }] });
     const response = await fetch(url, { method: "POST", body });
     const text = await response.text();
     if (response.status !== 200) return { failure: `${response.status}: ${text}` };
