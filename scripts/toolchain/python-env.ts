@@ -27,7 +27,7 @@ const ENVIRONMENT: LockedPython = {
   lock: join(TOOLCHAIN_FOLDER, "python/requirements.lock"),
   probeModule: "ts",
   // What the model servers import: a broken install shows now, not in a deploy.
-  firstImport: "import torch, ts.model_service_worker",
+  firstImport: "import torch, ts.model_service_worker, starlette.applications, uvicorn",
   diskGb: 6,
 };
 
@@ -87,8 +87,8 @@ async function choosePythonSource(): Promise<PythonSource> {
 
 async function checkOverride(python: string): Promise<string> {
   const path = resolve(python);
-  const probe =
-    "import importlib.util as u; print(', '.join(n for n in ('torch', 'ts') if not u.find_spec(n)))";
+  const names = "('torch', 'ts', 'starlette', 'uvicorn')";
+  const probe = `import importlib.util as u; print(', '.join(n for n in ${names} if not u.find_spec(n)))`;
   const isProgram = await stat(path).then(
     (entry) => entry.isFile(),
     () => false,
