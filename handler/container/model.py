@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from vertex_diffusion.packages import use_packages
 
 if TYPE_CHECKING:
     from vertex_diffusion.service import Service
+
+logger = logging.getLogger(__name__)
 
 BESIDE_THE_CODE = Path(__file__).resolve().parent.parent
 
@@ -32,7 +36,9 @@ def start_model(folder: Path | None, scratch: Path, recorder: Recorder) -> Servi
     archive = folder or BESIDE_THE_CODE
     if not has_packages:
         use_packages(archive)
+    started = time.monotonic()
     # Only now are the packages there.
     from vertex_diffusion.service import start_service
 
+    logger.info("Packages imported in %.1f s", time.monotonic() - started)
     return start_service(lambda: find_weights(archive), os.environ, recorder=recorder)

@@ -37,8 +37,8 @@ def test_serves_the_archive_in_cloud_storage_once_it_is_loaded(
             assert (early.status, early.headers["retry-after"]) == (503, "5")
             assert early.body["error"]["message"].startswith("the model is not loaded yet")
             assert answer.body == {"predictions": predict(handler, GOOD)}
-            for stage in ("Packages: ", "Pipeline loaded in ", "Warm-up picture made in "):
-                assert stage in container.log
+            for stage in ("Packages imported", "Pipeline loaded", "Warm-up picture made"):
+                assert f"{stage} in " in container.log
             assert f"fetched from gs://managed/{FOLDER}" in container.log
             container.terminate()
             assert container.wait_for_end() == 0
