@@ -43,6 +43,7 @@ describe("the stored text of a dynamic provider", () => {
   let program: RecordedProgram;
   const folder = enterPipelineFolder();
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
+  const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
 
   beforeAll(async () => {
     program = await recordProgram("dev", {
@@ -54,6 +55,7 @@ describe("the stored text of a dynamic provider", () => {
 
   afterAll(() => {
     log.mockRestore();
+    warn.mockRestore();
     folder.remove();
   });
 
