@@ -16,5 +16,5 @@ const level = (name) => ({
 export default {
   // A test ends by what it waits for. This limit only ends one that hangs, on a slow machine whose cores others use too.
   testTimeout: 60_000,
-  projects: ["unit", "emulator", "stack", "crash"].map(level),
+  projects: ["unit", "emulator", "stack", "crash", "soak"].map(level),
 };

@@ -7,7 +7,7 @@ import { PROJECT_ROOT } from "../toolchain/project.ts";
 /** Levels of the test pyramid, cheapest first. What each one proves stands in CONTRIBUTING.md. */
 export const LEVELS = ["unit", "emulator", "handler", "stack"] as const;
 /** Levels that take long and run only when they are named. */
-export const LONG_LEVELS = ["crash"] as const;
+export const LONG_LEVELS = ["crash", "soak"] as const;
 export type Level = (typeof LEVELS)[number] | (typeof LONG_LEVELS)[number];
 
 /** What a level needs beside npm packages. */
@@ -16,6 +16,7 @@ export const NEEDS_TOOLCHAIN: ReadonlySet<Level> = new Set([
   "handler",
   "stack",
   "crash",
+  "soak",
 ]);
 
 /** How one level ended. */

@@ -1,101 +1,23 @@
-import {
-  copyFileSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
-import { planArchive } from "../../components/archive-plan.ts";
-import { runtimeByImage } from "../../emulator/runtime/runtime-by-image.ts";
-import { buildArchive } from "../../providers/archive.ts";
-import { PROJECT_ROOT } from "../../scripts/toolchain/project.ts";
-import { putObject } from "../support/bucket.ts";
-import { CUSTOM_IMAGE } from "../support/contract-server.ts";
-import { IMAGE, PARENT, startLightCloud } from "../support/light-cloud.ts";
-import type { LightCloud } from "../support/light-cloud.ts";
-import { torchServePython } from "../support/torchserve-python.ts";
-import { waitFor } from "../support/wait-for.ts";
-
-const START_MS = 240_000;
+import { OWN_SERVER, START_MS, TORCHSERVE, startTwoContainers } from "../support/two-containers.ts";
+import type { TwoContainers } from "../support/two-containers.ts";
 
 jest.setTimeout(START_MS);
 
-/** Endpoint of the model with Google's prebuilt image, and of the one with the project's own. */
-const TORCHSERVE = "100";
-const OWN_SERVER = "200";
-
-const project = process.cwd();
-let root: string;
-let cloud: LightCloud;
+let servers: TwoContainers;
 
 beforeAll(async () => {
-  root = realpathSync(mkdtempSync(join(tmpdir(), "two-containers-")));
-  process.chdir(root);
-  symlinkSync(join(PROJECT_ROOT, "handler"), "handler");
-  copyFileSync(join(PROJECT_ROOT, "weights.lock.json"), "weights.lock.json");
-  const python = torchServePython();
-  const runtime = runtimeByImage({ python, startupTimeoutMs: START_MS });
-  cloud = await startLightCloud({ runtime, python });
-  const sources = { handler: "handler", weights: "handler/demo-model" } as const;
-  const archive = await buildArchive(planArchive(root, { ...sources, weightsIn: "archive" }), "");
-  await putObject(
-    cloud.emulator.address.rest,
-    "light-bucket",
-    "demo/model.mar",
-    readFileSync(archive),
-  );
-  await Promise.all([
-    deploy(TORCHSERVE, { imageUri: IMAGE }),
-    deploy(OWN_SERVER, {
-      imageUri: CUSTOM_IMAGE,
-      healthRoute: "/health",
-      predictRoute: "/predict",
-    }),
-  ]);
+  servers = await startTwoContainers();
 });
 
 afterAll(async () => {
-  await cloud.stop();
-  process.chdir(project);
-  rmSync(root, { recursive: true });
+  await servers?.stop();
 });
-
-async function deploy(
-  endpoint: string,
-  containerSpec: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  const modelId = `model-${endpoint}`;
-  const model = { artifactUri: "gs://light-bucket/demo" };
-  await cloud.uploaded({ modelId, container: containerSpec, model });
-  await cloud.endpoint(endpoint);
-  const { body } = await cloud.deploy({ endpoint, model: modelId, trafficSplit: { 0: 100 } });
-  await waitFor(
-    `The deploy of ${modelId}`,
-    async () => {
-      const operation = (await cloud.call("GET", `/v1/${body.name}`)).body;
-      if (operation.error !== undefined) throw new Error(operation.error.message);
-      return operation.done === true;
-    },
-    START_MS,
-  );
-}
-
-async function post(endpoint: string, method: string, body: string): Promise<Response> {
-  return fetch(`${cloud.emulator.address.rest}/v1/${PARENT}/endpoints/${endpoint}:${method}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body,
-  });
-}
 
 /** What an endpoint answers to a body, all but how long it took. */
 async function answerOf(endpoint: string, body: unknown) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  const answer = await post(endpoint, "rawPredict", text);
+  const answer = await servers.post(endpoint, "rawPredict", text);
   const withoutTimings = (key: string, value: unknown) => (key === "timings" ? undefined : value);
   return {
     status: answer.status,
@@ -178,7 +100,7 @@ describe("TorchServe and the project's own server, with one archive", () => {
   it("differ in streaming, where the project's own tells each step before the same picture", async () => {
     const body = { instances: [RED_CIRCLE], parameters: { stream: true } };
 
-    const answer = await post(OWN_SERVER, "streamRawPredict", JSON.stringify(body));
+    const answer = await servers.post(OWN_SERVER, "streamRawPredict", JSON.stringify(body));
     const events = (await answer.text()).trimEnd().split("\n\n");
     const { body: whole } = await answerOf(TORCHSERVE, { instances: [RED_CIRCLE] });
 
@@ -195,12 +117,12 @@ describe("the project's own server, when its model is undeployed", () => {
   it("ends the stream that is under way with its picture", async () => {
     const instances = with_({ num_inference_steps: 10 });
     const body = JSON.stringify({ instances, parameters: { stream: true } });
-    const { body: endpoint } = await cloud.call("GET", `endpoints/${OWN_SERVER}`);
+    const { body: endpoint } = await servers.cloud.call("GET", `endpoints/${OWN_SERVER}`);
     const [deployed] = endpoint["deployedModels"] as { id: string }[];
 
-    const answer = await post(OWN_SERVER, "streamRawPredict", body);
+    const answer = await servers.post(OWN_SERVER, "streamRawPredict", body);
     // Its head comes with the first step.
-    const undeploy = cloud.operation("POST", `endpoints/${OWN_SERVER}:undeployModel`, {
+    const undeploy = servers.cloud.operation("POST", `endpoints/${OWN_SERVER}:undeployModel`, {
       deployedModelId: deployed?.id,
     });
     const events = (await answer.text()).trimEnd().split("\n\n");
