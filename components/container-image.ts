@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as gcp from "@pulumi/gcp";
 import * as pulumi from "@pulumi/pulumi";
 
+import { FILE_HASHES } from "./archive-plan.ts";
 import { FileHashes } from "./file-hashes.ts";
 import { markedLabels } from "./marks.ts";
 import { hashFile, listFolder } from "./source-folder.ts";
@@ -80,8 +81,8 @@ interface DockerImageInputs {
 }
 
 /**
- * docker-build's Image (github.com/pulumi/pulumi-docker-build, schema of 0.0.22), by its type alone: with its npm package among the
- * dependencies Pulumi would fetch its plugin for every stack, also for those that build nothing.
+ * docker-build's Image (github.com/pulumi/pulumi-docker-build, schema of 0.0.22), by its type alone: the install script of
+ * its npm package fetches the plugin, also for those who build nothing.
  */
 class DockerImage extends pulumi.CustomResource {
   constructor(name: string, inputs: DockerImageInputs, opts: pulumi.CustomResourceOptions) {
@@ -106,10 +107,10 @@ function imageUri({ project, region, repositoryId }: ImagePlace, tag: string): s
 
 /**
  * A tag that follows from the paths and bytes of what the image is built of: `src-` and 16 hex digits. Base image and packages are
- * pinned by hashes in these files. Throws ArchiveSourceError for a folder without a Dockerfile.
+ * pinned by hashes in these files. Throws ArchiveSourceError for a folder or file that can't be read.
  */
 export function contentTagOf(root: string, handler: string): string {
-  const hashes = new FileHashes(join(root, ".local/file-hashes.json"));
+  const hashes = new FileHashes(join(root, FILE_HASHES));
   const request = { setting: "handler", root, folder: handler, leftOut: LEFT_OUT } as const;
   const digest = createHash("sha256");
   for (const file of listFolder(request)) {

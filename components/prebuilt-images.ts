@@ -6,7 +6,7 @@ const GUIDE = 'docs/serving.md, "From the prebuilt image to the custom container
 
 /**
  * Last day on which Google offers a prebuilt PyTorch inference image, by its version in the image's name.
- * Source: https://docs.cloud.google.com/vertex-ai/docs/supported-frameworks-list, read in 2026-11.
+ * Source: https://docs.cloud.google.com/gemini-enterprise-agent-platform/machine-learning/predictions/pre-built-containers
  */
 const END_OF_AVAILABILITY: Readonly<Record<string, string>> = {
   "2-4": "2027-01-14",
