@@ -107,3 +107,18 @@ export function findDuplicates(cloud: Pick<SeenCloud, "deployed" | "deploying" |
   const all = [...specs, ...versions];
   return all.filter((one, position) => all.indexOf(one) !== position).map((one) => `twice: ${one}`);
 }
+
+/**
+ * What is otherwise than it was, by its name in `SeenCloud`. Of servers only which ones there are: after a restart of the
+ * emulator they come back one by one, whatever an up does meanwhile.
+ */
+export function findChanges(before: SeenCloud, after: SeenCloud): string[] {
+  const found = new Findings();
+  const was = partsOf(before);
+  for (const [part, is] of Object.entries(partsOf(after))) found.expect(part, is, was[part]);
+  return found.list;
+}
+
+function partsOf({ all, ...parts }: SeenCloud): Readonly<Record<string, unknown>> {
+  return { ...parts, ...all, servers: all.servers.map(({ id }) => id) };
+}

@@ -12,7 +12,13 @@ import { FIRST_SETTINGS, aliasOf, archiveObject } from "./program-settings.ts";
 import type { ProgramSettings } from "./program-settings.ts";
 import { wordsOf } from "./program-steps.ts";
 import type { Run, Step } from "./program-steps.ts";
-import { findDifferences, findDuplicates, findLeftovers, findLies } from "./program-verify.ts";
+import {
+  findChanges,
+  findDifferences,
+  findDuplicates,
+  findLeftovers,
+  findLies,
+} from "./program-verify.ts";
 import { emulatorState } from "./emulator.ts";
 
 const TIMEOUT_SECONDS = 120;
@@ -121,10 +127,10 @@ export class Program {
       "was changed by a second up",
       changed.map(([name, what]) => `${name}: ${what}`),
     );
-    const after = await this.#session.look();
-    if (JSON.stringify(after) !== JSON.stringify(before)) {
-      throw new Error("A second up changed the cloud.");
-    }
+    expectNone(
+      "was changed in the cloud by a second up",
+      findChanges(before, await this.#session.look()),
+    );
   }
 
   async #destroy(run: Run): Promise<void> {
