@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImportError as error:
         print(
             f"The tiny pipeline could not be made: {error}. "
-            "Run this with the Python of scripts/toolchain/python/requirements.lock.",
+            "Run this with the packages of handler/packages.lock on PYTHONPATH, as npm test does.",
             file=sys.stderr,
         )
         return 1

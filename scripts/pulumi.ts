@@ -3,8 +3,6 @@
  * says `vertex-diffusion:emulator: true` gets the local Vertex AI and a backend under `.local/`;
  * every other stack gets the user's own backend and credentials.
  */
-import { spawn } from "node:child_process";
-import { constants } from "node:os";
 import { join } from "node:path";
 import { cacheFolder } from "./toolchain/cache.ts";
 import { requireCommand } from "./toolchain/command.ts";
@@ -32,6 +30,7 @@ import {
   writeChosenStack,
 } from "./toolchain/stack-choice.ts";
 import type { PulumiCommandLine, StackFile } from "./toolchain/stack-choice.ts";
+import { runInTerminal } from "./toolchain/terminal-command.ts";
 import { runMain, UserError } from "./toolchain/user-error.ts";
 import { checkNode } from "./toolchain/versions.ts";
 
@@ -61,7 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
       printDimmed(`the lock of a run that was killed (process ${pid}) is removed`);
     }
   }
-  const code = await runCli(cli, withConfigFile(args, line, file), env);
+  const code = await runInTerminal(join(cli.bin, "pulumi"), withConfigFile(args, line, file), env);
   if (code === 0) {
     await rememberChoice(line, cli, env);
   }
@@ -96,32 +95,6 @@ function withConfigFile(
   const isNeeded = file?.isGenerated === true && takesConfigFile(line) && !line.hasConfigFile;
   const [first = "", ...rest] = args;
   return isNeeded ? [first, "--config-file", file.path, ...rest] : args;
-}
-
-/** Runs the CLI in this terminal. Ctrl-C reaches it by itself; we only must not die before it. */
-async function runCli(
-  cli: PulumiCli,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-): Promise<number> {
-  const child = spawn(join(cli.bin, "pulumi"), args, { cwd: PROJECT_ROOT, env, stdio: "inherit" });
-  const ignore = (): void => undefined;
-  const passOn = (signal: NodeJS.Signals): void => void child.kill(signal);
-  process.on("SIGINT", ignore);
-  process.on("SIGTERM", passOn);
-  process.on("SIGHUP", passOn);
-  try {
-    return await new Promise<number>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("close", (code, signal) =>
-        resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
-      );
-    });
-  } finally {
-    process.off("SIGINT", ignore);
-    process.off("SIGTERM", passOn);
-    process.off("SIGHUP", passOn);
-  }
 }
 
 async function rememberChoice(

@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImportError as error:
         print(
             f"The demo model needs torch, diffusers and transformers: {error}. "
-            "Run this with the Python of scripts/toolchain/python/requirements.lock.",
+            'Run "npm run demo-model", which brings them.',
             file=sys.stderr,
         )
         return 1
@@ -46,12 +46,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(arguments.threads)
     diffusers_logging.set_verbosity_error()
     diffusers_logging.disable_progress_bar()
-    return train(arguments) if arguments.command == "train" else score(arguments)
+    try:
+        return train(arguments) if arguments.command == "train" else score(arguments)
+    except KeyboardInterrupt:
+        ends = " The same command goes on from the last checkpoint."
+        print("Stopped." + (ends if arguments.command == "train" else ""), file=sys.stderr)
+        return 130
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="npm run demo-model --", description=(__doc__ or "").split("\n\n")[0]
+    )
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: 2)")
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="where to compute (default: cpu)"
@@ -73,6 +80,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     scoring.add_argument("--model", type=Path, default=MODEL, help="pipeline folder")
     scoring.add_argument("--guidance", type=float, default=None, help="guidance scale")
+    scoring.add_argument(
+        "--seeds", type=int, nargs="+", metavar="SEED", help="noise to draw from (default: 1 2 3 4)"
+    )
     return parser.parse_args(argv)
 
 
@@ -101,7 +111,7 @@ def score(arguments: argparse.Namespace) -> int:
     from demo_model.score import score as score_all
 
     guidance = GUIDANCE if arguments.guidance is None else arguments.guidance
-    tasks = list(list_tasks(PHRASINGS, SEEDS))
+    tasks = list(list_tasks(PHRASINGS, arguments.seeds or SEEDS))
     result = score_all(load(arguments.model, arguments.device), tasks, guidance)
     print(f"{len(tasks)} pictures, guidance {guidance:g}")
     for title, tallies in (("colour", result.colours), ("shape", result.shapes)):

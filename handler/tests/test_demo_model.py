@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.torchserve import HANDLER
 
 sys.path.append(str(HANDLER.parent / "scripts"))
 
+from demo_model import score as scoring
 from demo_model import training
 from demo_model.captions import Caption, describe, disturb, known_words
 from demo_model.pipeline import assemble, load, save_half
@@ -234,3 +236,22 @@ def test_a_score_is_accepted_by_its_weakest_shape() -> None:
         "mistakes": {"square seen as circle": 16},
     }
     assert not wrong.accepted
+
+
+def test_score_draws_from_the_seeds_that_are_named_and_a_stop_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn: list[int] = []
+
+    def interrupt(_pipeline: object, tasks: Sequence[Task], _guidance: float) -> None:
+        drawn.extend(task.seed for task in tasks)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scoring, "score", interrupt)
+    script = runpy.run_path(str(HANDLER.parent / "scripts" / "train-demo-model.py"))
+
+    status = script["main"](["score", "--seeds", "5", "9"])
+
+    assert status == 130
+    assert sorted(set(drawn)) == [5, 9]
+    assert capsys.readouterr().err == "Stopped.\n"
