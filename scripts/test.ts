@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CRASH_REPORT, beginCrashReport } from "./testing/crash-report.ts";
-import { LEVELS, LONG_LEVELS, NEEDS_TOOLCHAIN, runLevel } from "./testing/levels.ts";
+import { LEVELS, LONG_LEVELS, NEEDS_TOOLCHAIN, PYTHON_LEVELS, runLevel } from "./testing/levels.ts";
 import type { Level, LevelResult } from "./testing/levels.ts";
 import { unpackHandlerPackages } from "./toolchain/handler-packages.ts";
 import { PROJECT_ROOT } from "./toolchain/project.ts";
@@ -17,6 +17,9 @@ const HELP = `Usage: npm test [-- LEVEL ...]
 Levels: ${LEVELS.join(", ")}. All of them when none is named. Only when named, since it takes long: ${LONG_LEVELS.join(", ")}. The last line is "N passed, N failed".
 CONTRIBUTING.md says what each level proves and what it does not.
 `;
+
+/** Random calls to the handler, and to each of both servers. */
+const FUZZ_CALLS = process.env["VERTEX_DIFFUSION_PROPERTY_RUNS"] ?? "10000";
 
 async function main(args: readonly string[]): Promise<number> {
   checkNode();
@@ -50,11 +53,15 @@ async function main(args: readonly string[]): Promise<number> {
 /** What one level needs beside the toolchain's environment. */
 async function environmentOf(level: Level, env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
   if (level === "crash") return beginCrashReport();
-  if (level !== "handler") return {};
+  if (!PYTHON_LEVELS.has(level)) return {};
   // The model server's environment has no packages of the handler's: they come with the archive.
   const python = env["VERTEX_DIFFUSION_PYTHON"] ?? "python3";
   const packages = await unpackHandlerPackages(python, terminalReport());
-  return { VERTEX_DIFFUSION_PACKAGES: packages.archive, PYTHONPATH: packages.path };
+  return {
+    VERTEX_DIFFUSION_PACKAGES: packages.archive,
+    PYTHONPATH: packages.path,
+    ...(level === "fuzz" ? { VERTEX_DIFFUSION_PROPERTY_RUNS: FUZZ_CALLS } : {}),
+  };
 }
 
 /** Tests use what the toolchain found; the official gcp plugin when it is there, never a download. */

@@ -68,6 +68,11 @@ class Container:
         self._process.wait()
 
     @property
+    def pid(self) -> int:
+        """The process that runs the handler."""
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """Everything that was printed so far."""
         return self._console.read_text(encoding="utf-8", errors="replace")

@@ -1,110 +1,51 @@
-"""Random bodies through the handler: whatever comes, the answer is a 200 or a 400."""
+"""Random calls to the handler and to both servers: whatever comes, the answer is a 200 or a 400."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from handler import DiffusionHandler
 from tests.conftest import new_context
-from tests.pictures import decode, picture_text
+from tests.container_process import Container
+from tests.random_calls import GOOD, LIMITS, Answer, ask_all
 from tests.test_handler import call
-from vertex_diffusion.request import FIELDS, RULES, Choice, Number
+from tests.torchserve import TorchServe, pack_archive
 
-# The same calls on every run, unless the environment says otherwise.
-SEED = int(os.environ.get("VERTEX_DIFFUSION_PROPERTY_SEED") or 20261127)
-CALLS = int(os.environ.get("VERTEX_DIFFUSION_PROPERTY_RUNS") or 1000)
-# So little work that a picture takes a moment.
-LIMITS = {
-    "VERTEX_DIFFUSION_MAX_INSTANCE_MEGAPIXEL_STEPS": "1",
-    "VERTEX_DIFFUSION_MAX_CALL_MEGAPIXEL_STEPS": "1",
-    "VERTEX_DIFFUSION_MAX_INSTANCES": "4",
-    "VERTEX_DIFFUSION_DEFAULT_STEPS": "1",
-}
-PICTURES = [picture_text(size, mode=mode) for size in ((64, 64), (1, 99)) for mode in ("RGB", "LA")]
-TEXTS = [
-    *["", "a red circle", "x" * 2001, "a " * 200, "\ud800", "\0", "é漢🙂", "<|endoftext|>" * 3],
-    *["https://example.com/a.png", "data:image/png;base64,", "AAAA", "null", "ﷺ" * 70],
-]
-NUMBERS = [
-    *[0, -1, 1, 2, 64, 72, 65, 100, 101, 1024, 2**31, 2**64, 10**400, 0.5, 0.01, 1.0, 64.0, 7.5],
-    *[float("nan"), float("inf"), -float("inf"), 1e308, -0.0],
-]
-
+RUNS = os.environ.get("VERTEX_DIFFUSION_PROPERTY_RUNS")
+# A server's answer takes longer than the handler's alone.
+CALLS = int(RUNS or 400)
+SERVER_CALLS = int(RUNS or 200)
 
 # Between the allocator's own to and fro and a picture that is kept for every tenth call.
 MAX_GROWTH_MEGABYTES = 32
 
 
-class Calls:
-    """Draws calls that are good, nearly good, and no calls at all."""
+class Memory:
+    """What a process holds of the machine's memory, looked at again and again."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - the same on every run
+    def __init__(self, pid: int) -> None:
+        self._file = Path(f"/proc/{pid}/statm")
+        self._held: list[float] = []
 
-    def body(self) -> Any:
-        kind = self._random.random()
-        if kind < 0.04:
-            return self._random.randbytes(self._random.randrange(60))
-        if kind < 0.1:
-            return self.anything()
-        body: dict[str, Any] = {"instances": self.instances()}
-        if self._random.random() < 0.05:
-            body["parameters"] = self.anything()
-        text = json.dumps(body)
-        if kind < 0.2:
-            at = self._random.randrange(len(text))
-            return text[:at].encode()
-        return text.encode() if kind < 0.6 else json.loads(text)
+    def look(self) -> None:
+        """Note what it holds now."""
+        pages = int(self._file.read_text(encoding="ascii").split()[1])
+        self._held.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
 
-    def instances(self) -> Any:
-        if self._random.random() < 0.05:
-            return self.anything()
-        return [self.instance() for _ in range(self._random.choice([0, 1, 1, 2, 3, 5]))]
+    def growth(self) -> float:
+        """In the second half of the looks, megabytes."""
+        return self._held[-1] - self._held[len(self._held) // 2 - 1]
 
-    def instance(self) -> Any:
-        kind = self._random.random()
-        if kind < 0.1:
-            return self.anything()
-        instance = {"prompt": "a red circle", "width": 64, "height": 64, "num_inference_steps": 1}
-        for name in self._random.sample(FIELDS, self._random.randrange(5)):
-            is_wild = self._random.random() < 0.15
-            instance[name] = self.anything() if is_wild else self.value(name)
-        if kind > 0.97:
-            instance[self._random.choice(TEXTS)] = 1
-        return instance
 
-    def value(self, name: str) -> Any:
-        """What the field mostly takes."""
-        rule = RULES[name]
-        if isinstance(rule, Choice):
-            return self._random.choice(rule.options)
-        if isinstance(rule, Number):
-            low, high = rule.low, min(rule.high, 128 if rule.multiple_of > 1 else 4)
-            steps = int((high - low) // rule.multiple_of)
-            return low + self._random.randint(0, steps) * rule.multiple_of
-        return self._random.choice(PICTURES if name == "init_image" else TEXTS[:2])
-
-    def anything(self, depth: int = 0) -> Any:
-        kind = self._random.randrange(7 if depth < 3 else 4)
-        if kind < 2:
-            return self._random.choice(NUMBERS)
-        if kind == 2:
-            return self._random.choice([None, True, False])
-        if kind == 3:
-            return self._random.choice(TEXTS)
-        several = [self.anything(depth + 1) for _ in range(self._random.randrange(3))]
-        if kind == 4:
-            return several
-        names = ["instances", "error", "body", "data", *FIELDS]
-        return {self._random.choice(names): value for value in several}
+def assert_both_came(seen: Counter[int]) -> None:
+    """Enough of both, or the calls prove little."""
+    assert min(seen[200], seen[400]) > sum(seen.values()) / 5, seen
 
 
 @pytest.fixture(scope="module")
@@ -117,49 +58,72 @@ def small_handler(weights: Path) -> DiffusionHandler:
     return handler
 
 
-def assert_is_an_error(answer: Mapping[str, Any]) -> None:
-    error = answer["error"]
-    assert set(answer) == {"error"}
-    assert error["code"] == 400
-    assert error["message"]
-    assert isinstance(error["field"], str)
+@pytest.fixture(scope="module")
+def container(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    folder = tmp_path_factory.mktemp("container")
+    environment = {**LIMITS, "VERTEX_DIFFUSION_MAX_BATCH_DELAY_MS": "0"}
+    with Container(folder, weights.parent, environment) as container:
+        yield container.wait_until_ready()
 
 
-def assert_is_a_prediction(prediction: Any) -> None:
-    if isinstance(prediction, dict) and "error" in prediction:
-        assert_is_an_error(prediction)
-        return
-    images = prediction["images"] if isinstance(prediction, dict) else prediction
-    for text in [images] if isinstance(images, str) else images:
-        assert decode(text).size >= (64, 64)
+@pytest.fixture(scope="module")
+def torchserve(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
+    folder = tmp_path_factory.mktemp("ts")
+    pack_archive(folder / "model.mar", weights)
+    server = TorchServe(folder, None, environment={**os.environ, **LIMITS})
+    server.start()
+    try:
+        server.wait_until_ready()
+        yield server
+    finally:
+        server.stop()
 
 
-def resident_megabytes() -> float:
-    """What this process holds of the machine's memory."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def test_every_call_is_a_200_or_a_400_every_answer_is_whole_and_no_memory_is_kept(
+def test_the_handler_answers_every_call_and_keeps_no_memory(
     small_handler: DiffusionHandler,
 ) -> None:
-    calls = Calls(SEED)
-    seen: Counter[int] = Counter()
+    memory = Memory(os.getpid())
 
-    held_at_half = 0.0
-    for number in range(CALLS):
-        if number == CALLS // 2:
-            held_at_half = resident_megabytes()
-        body = calls.body()
-        [(status, answer)] = call(small_handler, body)
-        seen[status] += 1
-        if status == 200:
-            for prediction in answer["predictions"]:
-                assert_is_a_prediction(prediction)
-        else:
-            assert status == 400, body
-            assert_is_an_error(answer)
+    def ask(body: bytes, is_parsed: bool) -> Answer:
+        [answer] = call(small_handler, parsed(body) if is_parsed else body)
+        return answer
 
-    assert resident_megabytes() - held_at_half < MAX_GROWTH_MEGABYTES
-    # Enough of both, or the calls prove little.
-    assert min(seen[200], seen[400]) > CALLS / 5, seen
+    assert_both_came(ask_all(CALLS, ask, memory.look))
+    assert memory.growth() < MAX_GROWTH_MEGABYTES
+
+
+def parsed(body: bytes) -> object:
+    """As TorchServe hands JSON over; what is none stays as it is."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body
+
+
+def test_the_custom_container_answers_every_call_and_keeps_no_memory(container: Container) -> None:
+    memory = Memory(container.pid)
+
+    def ask(body: bytes, _: bool) -> Answer:
+        answer = container.predict(body)
+        return answer.status, answer.body
+
+    assert_both_came(ask_all(SERVER_CALLS, ask, memory.look))
+    assert memory.growth() < MAX_GROWTH_MEGABYTES
+    assert container.predict({"instances": [GOOD]}).status == 200
+
+
+@pytest.mark.torchserve
+def test_torchserve_answers_every_call_and_its_worker_lives_and_keeps_no_memory(
+    torchserve: TorchServe,
+) -> None:
+    worker = torchserve.worker_pid()
+    memory = Memory(worker)
+
+    def ask(body: bytes, _: bool) -> Answer:
+        answer = torchserve.predict(body)
+        return answer.status, answer.body
+
+    assert_both_came(ask_all(SERVER_CALLS, ask, memory.look))
+    assert memory.growth() < MAX_GROWTH_MEGABYTES
+    assert torchserve.predict({"instances": [GOOD]}).status == 200
+    assert torchserve.worker_pid() == worker

@@ -195,18 +195,21 @@ class TorchServe:
             {"Content-Type": content_type},
         )
 
-    def loaded_libraries(self) -> set[Path]:
-        """The files that the worker has in its memory, as the kernel says."""
-        libraries = set()
+    def worker_pid(self) -> int:
+        """The process that runs the handler."""
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 is_ours = os.getsid(int(process.name)) == (self._process and self._process.pid)
                 if is_ours and b"model_service_worker.py" in (process / "cmdline").read_bytes():
-                    maps = (process / "maps").read_text().splitlines()
-                    libraries |= {Path(line.split(maxsplit=5)[-1]) for line in maps if "/" in line}
+                    return int(process.name)
             except OSError:
                 continue  # it has ended
-        return libraries
+        raise RuntimeError(f"TorchServe has no worker:\n{self.log[-4000:]}")
+
+    def loaded_libraries(self) -> set[Path]:
+        """The files that the worker has in its memory, as the kernel says."""
+        maps = Path(f"/proc/{self.worker_pid()}/maps").read_text().splitlines()
+        return {Path(line.split(maxsplit=5)[-1]) for line in maps if "/" in line}
 
     @property
     def log(self) -> str:

@@ -7,7 +7,7 @@ import { PROJECT_ROOT } from "../toolchain/project.ts";
 /** Levels of the test pyramid, cheapest first. What each one proves stands in CONTRIBUTING.md. */
 export const LEVELS = ["unit", "emulator", "handler", "stack"] as const;
 /** Levels that take long and run only when they are named. */
-export const LONG_LEVELS = ["crash", "soak"] as const;
+export const LONG_LEVELS = ["crash", "fuzz", "soak"] as const;
 export type Level = (typeof LEVELS)[number] | (typeof LONG_LEVELS)[number];
 
 /** What a level needs beside npm packages. */
@@ -16,7 +16,14 @@ export const NEEDS_TOOLCHAIN: ReadonlySet<Level> = new Set([
   "handler",
   "stack",
   "crash",
+  "fuzz",
   "soak",
+]);
+
+/** Levels in Python, and what pytest runs of them in `handler/`. */
+export const PYTHON_LEVELS: ReadonlyMap<Level, readonly string[]> = new Map<Level, string[]>([
+  ["handler", []],
+  ["fuzz", ["tests/test_random_calls.py"]],
 ]);
 
 /** How one level ended. */
@@ -33,8 +40,9 @@ export async function runLevel(level: Level, env: NodeJS.ProcessEnv): Promise<Le
   const folder = await mkdtemp(join(tmpdir(), "vertex-test-"));
   const started = performance.now();
   try {
+    const tests = PYTHON_LEVELS.get(level);
     const counts =
-      level === "handler" ? await runPytest(folder, env) : await runJest(level, folder, env);
+      tests === undefined ? await runJest(level, folder, env) : await runPytest(tests, folder, env);
     return { level, ...counts, seconds: (performance.now() - started) / 1000 };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -77,12 +85,16 @@ export function countJest(report: string, code: number): Counts {
   };
 }
 
-async function runPytest(folder: string, env: NodeJS.ProcessEnv): Promise<Counts> {
+async function runPytest(
+  tests: readonly string[],
+  folder: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Counts> {
   const report = join(folder, "pytest.xml");
   const python = env["VERTEX_DIFFUSION_PYTHON"] ?? "python3";
   const code = await run(
     python,
-    ["-m", "pytest", "-q", "-p", "no:cacheprovider", `--junitxml=${report}`],
+    ["-m", "pytest", "-q", "-p", "no:cacheprovider", `--junitxml=${report}`, ...tests],
     join(PROJECT_ROOT, "handler"),
     { ...env, PATH: `${join(python, "..")}:${env["PATH"] ?? ""}` },
   );
