@@ -7,6 +7,7 @@ import { FileHashes } from "./file-hashes.ts";
 import { planPackages } from "./packages-lock.ts";
 import { ArchiveSourceError, hashFile, listFolder } from "./source-folder.ts";
 import { lockedWeights } from "./weights-lock.ts";
+import { SAFETY_PARTS, isOfSafetyChecker } from "./weights-rules.ts";
 import type { WeightsSetting } from "./weights-source.ts";
 
 /** What makes up an archive, relative to the project's folder; the weights as weights.lock.json has them. */
@@ -14,7 +15,12 @@ export interface ArchiveSources extends WeightsSetting {
   /** Folder with handler.py and the modules it imports. */
   readonly handler: string;
   readonly weightsIn: WeightsPlace;
+  /** Variables of the container; one of them says whether the weights' safety checker is used. @default none */
+  readonly env?: Readonly<Record<string, string>>;
 }
+
+/** "1" where pictures are checked (handler/vertex_diffusion/settings.py). */
+const SAFETY_CHECKER = "VERTEX_DIFFUSION_SAFETY_CHECKER";
 
 /** Whether the weights are packed into model.mar, or stand beside it in the artifact's folder. */
 export type WeightsPlace = "archive" | "artifact";
@@ -89,11 +95,21 @@ function handlerEntries(root: string, folder: string, hashes: FileHashes): Archi
   return found.map((file) => ({ ...file, ...hashFile("handler", root, file, hashes) }));
 }
 
-function weightsEntries(root: string, setting: WeightsSetting, hashes: FileHashes): ArchiveEntry[] {
-  return lockedWeights(root, setting, hashes).map((file) => ({
-    ...file,
-    path: `weights/${file.path}`,
-  }));
+function weightsEntries(root: string, sources: ArchiveSources, hashes: FileHashes): ArchiveEntry[] {
+  const locked = lockedWeights(root, sources, hashes);
+  const isChecked = sources.env?.[SAFETY_CHECKER] === "1";
+  const missing = SAFETY_PARTS.find(
+    (part) => !locked.some(({ path }) => path.startsWith(`${part}/`)),
+  );
+  if (isChecked && missing !== undefined) {
+    throw new ArchiveSourceError(
+      "env",
+      `${SAFETY_CHECKER} is 1, and the weights "${sources.weights}" have no ${missing}/ with safetensors. Name weights that bring a safety checker, or leave the variable out.`,
+    );
+  }
+  return locked
+    .filter(({ path }) => isChecked || !isOfSafetyChecker(path))
+    .map((file) => ({ ...file, path: `weights/${file.path}` }));
 }
 
 /** Archives are unpacked on file systems that take two such names for one. */

@@ -116,8 +116,8 @@ export function readSettings(): Settings {
     weights: config.require("weights"),
     weightsConfig: config.get("weightsConfig") || null,
     weightsIn: config.require("weightsIn") as WeightsPlace,
-    env: config.getObject<Record<string, string>>("env") ?? {},
-    labels: config.getObject<Record<string, string>>("labels") ?? {},
+    env: texts(config, "env"),
+    labels: texts(config, "labels"),
     bucketName,
     kmsKey: config.get("kmsKey") || null,
     forceDestroy: config.requireBoolean("forceDestroy"),
@@ -145,6 +145,12 @@ export function readSettings(): Settings {
   problems.push(...checkSettings(settings).filter(({ setting }) => !follows.has(setting)));
   if (problems.length > 0) throw new SettingsError(stack, problems);
   return settings;
+}
+
+/** Texts by name. YAML takes what stands there without quotes for a number or a truth value. */
+function texts(config: pulumi.Config, setting: string): Record<string, string> {
+  const values = config.getObject<Record<string, unknown>>(setting) ?? {};
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
 }
 
 /** Everything that is wrong with the settings, whatever stack they come from. */

@@ -12,7 +12,7 @@ export interface FoundFile {
 }
 
 /** A setting that names files of the archive. */
-export type SourceSetting = "handler" | "weights" | "weightsConfig";
+export type SourceSetting = "handler" | "weights" | "weightsConfig" | "env";
 
 /** Files that can't be packed: which setting names them, and why. */
 export class ArchiveSourceError extends Error {

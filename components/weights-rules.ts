@@ -9,8 +9,8 @@ import type { FoundFile } from "./source-folder.ts";
 export const PICKLE = /\.(bin|ckpt|pkl|pt|pth)$/i;
 const SAFETENSORS = /\.safetensors$/;
 
-/** Parts of a pipeline that the handler never loads, so that they need not be there. */
-const NOT_LOADED: ReadonlySet<string> = new Set(["safety_checker", "feature_extractor"]);
+/** Parts of a pipeline that the handler loads where a setting asks for them, so that they need not be there. */
+export const SAFETY_PARTS = ["safety_checker", "feature_extractor"] as const;
 
 /** What an archive calls weights that are a single file, beside the pipeline's configuration. */
 export const CHECKPOINT = "checkpoint.safetensors";
@@ -68,8 +68,13 @@ export function readText(root: string, { source }: FoundFile): string {
   }
 }
 
+/** Whether a file of the weights, by its path in their folder, belongs to the safety checker. */
+export function isOfSafetyChecker(path: string): boolean {
+  return SAFETY_PARTS.some((part) => path.startsWith(`${part}/`));
+}
+
 /**
- * Names of the parts that the content of a model_index.json lists and the handler loads: "unet" for
+ * Names of the parts that the content of a model_index.json lists and the handler always loads: "unet" for
  * "unet": ["diffusers", "UNet2DConditionModel"]. Throws ArchiveSourceError for what is no JSON.
  */
 export function partNames(source: string, content: string): string[] {
@@ -80,8 +85,9 @@ export function partNames(source: string, content: string): string[] {
     throw refuse(`"${source}" can't be read: ${(error as Error).message}.`);
   }
   return Object.entries(index)
-    .filter(([name, value]) => Array.isArray(value) && value[0] !== null && !NOT_LOADED.has(name))
-    .map(([name]) => name);
+    .filter(([, value]) => Array.isArray(value) && value[0] !== null)
+    .map(([name]) => name)
+    .filter((name) => !SAFETY_PARTS.some((part) => part === name));
 }
 
 function checkPart(folder: string, part: string, files: readonly FoundFile[]): void {

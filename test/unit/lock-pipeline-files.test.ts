@@ -68,7 +68,11 @@ describe("choosePipelineFiles", () => {
     ]);
 
     expect(chosen).toEqual([
-      ...SMALL,
+      "feature_extractor/preprocessor_config.json",
+      "model_index.json",
+      "safety_checker/config.json",
+      "safety_checker/model.safetensors <- safety_checker/model.fp16.safetensors",
+      ...SMALL.slice(1),
       "unet/diffusion_pytorch_model.safetensors <- unet/diffusion_pytorch_model.fp16.safetensors",
     ]);
   });
@@ -86,6 +90,27 @@ describe("choosePipelineFiles", () => {
     },
   ])("takes $what", ({ names, takes }) => {
     expect(unetOf(...names)).toEqual(takes);
+  });
+
+  it.each([
+    ["has pickles only", ["safety_checker/config.json", "safety_checker/pytorch_model.bin"]],
+    ["has no configuration", ["safety_checker/model.safetensors"]],
+    ["is not there", []],
+  ])("leaves out a safety checker that %s, with what prepares pictures for it", (_, checker) => {
+    const unet = "unet/diffusion_pytorch_model.safetensors";
+    const chosen = choose([
+      ...[...SMALL, unet, "feature_extractor/preprocessor_config.json"],
+      ...checker,
+    ]);
+
+    expect(chosen).toEqual([...SMALL, unet]);
+  });
+
+  it("leaves out a safety checker that nothing prepares pictures for", () => {
+    const unet = "unet/diffusion_pytorch_model.safetensors";
+    const checker = ["safety_checker/config.json", "safety_checker/model.safetensors"];
+
+    expect(choose([...SMALL, unet, ...checker])).toEqual([...SMALL, unet]);
   });
 
   it.each([

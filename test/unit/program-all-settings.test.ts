@@ -45,7 +45,7 @@ describe("the program with every setting set", () => {
       "vertex-diffusion:dedicatedEndpoint": "false",
       "vertex-diffusion:handler": folder.handler,
       "vertex-diffusion:weights": folder.weights,
-      "vertex-diffusion:env": '{"STEPS":"20"}',
+      "vertex-diffusion:env": '{"STEPS":20}',
       "vertex-diffusion:labels": '{"team":"art"}',
       "vertex-diffusion:bucketName": "my-bucket",
       "vertex-diffusion:kmsKey": KEY,
