@@ -23,6 +23,7 @@ it is used, and its peak memory shown.
   --weights FOLDER  a pipeline's folder (default handler/demo-model)
   --steps N         denoising steps (default 20)
   --batches LIST    pictures asked for at once (default 1,2,4,8)
+  --rounds N        how often each way has its turn (default 5)
   --price DOLLARS   of an hour of this machine: shows what 1000 images cost
 ${COMMON_HELP}
 `;
@@ -36,6 +37,7 @@ async function main(args: readonly string[]): Promise<void> {
     weights: text,
     steps: text,
     batches: text,
+    rounds: text,
     price: text,
   });
   if (options.help) {
@@ -46,6 +48,7 @@ async function main(args: readonly string[]): Promise<void> {
   const batches = (options.batches ?? "1,2,4,8")
     .split(",")
     .map((each) => wholeNumber("batches", each));
+  const rounds = wholeNumber("rounds", options.rounds ?? (options.quick ? "1" : "5"));
   const price = options.price === undefined ? undefined : dollars(options.price);
   const weights = options.weights ?? join(PROJECT_ROOT, "handler/demo-model");
   const report = terminalReport();
@@ -56,7 +59,7 @@ async function main(args: readonly string[]): Promise<void> {
     python: { interpreter: python, packages: ["torch"] },
   });
   const step = report.step(`Making pictures, ${steps} steps`);
-  const wanted = { weights, steps, batches, rounds: options.quick ? 1 : 5 };
+  const wanted = { weights, steps, batches, rounds };
   const measured = await measure(python, packages.path, wanted, (line) => step.update(line));
   step.done();
   process.stdout.write(
