@@ -1,5 +1,6 @@
 import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { cacheFolder } from "./cache.ts";
 import type { GcpPlugin } from "./gcp-plugin.ts";
 import type { PulumiCli } from "./pulumi-bundle.ts";
 
@@ -111,6 +112,7 @@ export function localEnvironment(options: LocalEnvironmentOptions): NodeJS.Proce
     ...without(base, USER_VARIABLES),
     GOOGLE_OAUTH_ACCESS_TOKEN: "local",
     METADATA_SERVER_DETECTION: "none",
+    NODE_COMPILE_CACHE: compileCache(base),
     NODE_OPTIONS: nodeOptions(base, root),
     PULUMI_BACKEND_URL: `file://${paths.backend}`,
     PULUMI_CONFIG_PASSPHRASE: "",
@@ -169,6 +171,7 @@ export function cloudEnvironment(options: CloudEnvironmentOptions): NodeJS.Proce
   }
   const programs = [cli.bin, join(root, "node_modules/.bin")];
   env["PATH"] = toPath(programs, base["PATH"], standInFolder(root));
+  env["NODE_COMPILE_CACHE"] = compileCache(base);
   env["NODE_OPTIONS"] = nodeOptions(base, root);
   env["PULUMI_SKIP_UPDATE_CHECK"] = "true"; // the CLI is pinned
   if (stack !== undefined) {
@@ -179,6 +182,11 @@ export function cloudEnvironment(options: CloudEnvironmentOptions): NodeJS.Proce
 
 function without(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
+}
+
+/** Where Node keeps compiled modules: a run starts four processes, and each loads some thousand of the same ones. */
+function compileCache(base: NodeJS.ProcessEnv): string {
+  return base["NODE_COMPILE_CACHE"] ?? join(cacheFolder(base), "node-compile-cache");
 }
 
 /** Of the program and its providers: no warnings of Pulumi's own doing, and an end when their engine is gone. */

@@ -17,7 +17,7 @@ describe("localEnvironment", () => {
       plugin: standIn,
       address,
       stack: "local",
-      base: { PATH: "/usr/bin", HOME: "/home/me" },
+      base: { PATH: "/usr/bin", HOME: "/home/me", XDG_CACHE_HOME: "/cache" },
     });
 
     expect(env).toEqual({
@@ -26,6 +26,7 @@ describe("localEnvironment", () => {
       GOOGLE_VERTEX_AI_CUSTOM_ENDPOINT: "http://127.0.0.1:8085/v1/",
       HOME: "/home/me",
       METADATA_SERVER_DETECTION: "none",
+      NODE_COMPILE_CACHE: "/cache/vertex-diffusion/node-compile-cache",
       NODE_OPTIONS:
         "--disable-warning=ExperimentalWarning --import=file:///project/scripts/toolchain/end-with-engine.js",
       NO_PROXY: "127.0.0.1,localhost,::1",
@@ -39,6 +40,7 @@ describe("localEnvironment", () => {
       PULUMI_STACK: "local",
       VERTEX_DIFFUSION_EMULATOR: "/project/.local/emulator/address.json",
       VERTEX_DIFFUSION_POLL_MS: "500",
+      XDG_CACHE_HOME: "/cache",
       no_proxy: "127.0.0.1,localhost,::1",
     });
   });
