@@ -1,23 +1,13 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  it,
-  jest,
-} from "@jest/globals";
+import { beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import * as deployment from "../../providers/deployment.ts";
 import type { ModelDeploymentOutputs } from "../../providers/deployment.ts";
 import {
   ALIASES,
   DEPLOY_TIMEOUT_MS,
-  changing,
-  setDeploymentScene,
+  refreshed,
+  useDeploymentScene,
 } from "../support/deployment-scene.ts";
-import type { DeploymentScene } from "../support/deployment-scene.ts";
 import { rejectionOf } from "../support/provider-emulator.ts";
 import { ENDPOINT, MODEL, deploymentInputs } from "../support/provider-inputs.ts";
 
@@ -26,37 +16,13 @@ jest.setTimeout(DEPLOY_TIMEOUT_MS);
 const WANTED = deploymentInputs();
 const NAME = `diffusion-test-0a1b-${ALIASES.one}`;
 
-let scene: DeploymentScene;
+const scene = useDeploymentScene();
 /** What is recorded of the deployment that stands before every test: version one with all traffic. */
 let recorded: ModelDeploymentOutputs;
 
-beforeAll(async () => {
-  scene = await setDeploymentScene();
-});
-
-afterAll(async () => {
-  await scene.stop();
-});
-
 beforeEach(async () => {
-  recorded = (await deployment.create(WANTED)).outs;
-  await scene.emulator.calls();
+  recorded = await scene.deploy(WANTED);
 });
-
-afterEach(async () => {
-  expect(await scene.emulator.leftFaults()).toEqual([]);
-});
-
-async function changingCalls(): Promise<string[]> {
-  return changing(await scene.emulator.calls());
-}
-
-/** What a refresh records: read's props, where it is expected to find something. */
-async function refreshed(): Promise<ModelDeploymentOutputs> {
-  const { props } = await deployment.read(ENDPOINT, recorded);
-  if (props === undefined) throw new Error("read found nothing");
-  return props;
-}
 
 async function update(changes: Parameters<typeof deploymentInputs>[0], from = recorded) {
   const { outs } = await deployment.update(ENDPOINT, from, deploymentInputs(changes));
@@ -75,7 +41,7 @@ describe("a ModelDeployment that stands", () => {
   it("is left alone when nothing changed", async () => {
     const again = await update({});
 
-    expect(await changingCalls()).toEqual([]);
+    expect(await scene.changingCalls()).toEqual([]);
     expect(again).toEqual(recorded);
     expect(deployment.diff(ENDPOINT, recorded, WANTED).changes).toBe(false);
   });
@@ -102,23 +68,23 @@ describe("a ModelDeployment that stands", () => {
   it("changes replicas in place, without another deploy", async () => {
     const scaled = await update({ maxReplicas: 3 });
 
-    expect(await changingCalls()).toEqual(["EndpointService.MutateDeployedModel"]);
+    expect(await scene.changingCalls()).toEqual(["EndpointService.MutateDeployedModel"]);
     expect(scaled).toEqual({ ...recorded, maxReplicas: 3 });
-    expect(await refreshed()).toMatchObject({ maxReplicas: 3, drift: null });
+    expect(await refreshed(recorded)).toMatchObject({ maxReplicas: 3, drift: null });
   });
 
   it("sees replicas changed by hand and puts them back in place", async () => {
     await update({ minReplicas: 2, maxReplicas: 3 });
     await scene.emulator.calls();
 
-    const drifted = await refreshed();
+    const drifted = await refreshed(recorded);
     const answer = deployment.diff(ENDPOINT, drifted, WANTED);
     await update({}, drifted);
 
     expect(drifted).toMatchObject({ minReplicas: 2, maxReplicas: 3 });
     expect(answer).toEqual({ changes: true, replaces: [], deleteBeforeReplace: false });
-    expect(await changingCalls()).toEqual(["EndpointService.MutateDeployedModel"]);
-    expect(await refreshed()).toEqual(recorded);
+    expect(await scene.changingCalls()).toEqual(["EndpointService.MutateDeployedModel"]);
+    expect(await refreshed(recorded)).toEqual(recorded);
   });
 
   it("sees a split changed by hand and puts it back, without another deploy", async () => {
@@ -128,13 +94,13 @@ describe("a ModelDeployment that stands", () => {
     });
     await scene.emulator.calls();
 
-    const drifted = await refreshed();
+    const drifted = await refreshed(recorded);
     const answer = deployment.diff(ENDPOINT, drifted, WANTED);
     await update({}, drifted);
 
     expect(drifted.drift).toBe(`"${NAME}" gets 0 % of the requests, not 100 %`);
     expect(answer.changes).toBe(true);
-    expect(await changingCalls()).toEqual(["EndpointService.UpdateEndpoint"]);
+    expect(await scene.changingCalls()).toEqual(["EndpointService.UpdateEndpoint"]);
     expect((await scene.endpoint()).trafficSplit).toEqual({ [recorded.deployedModelId]: 100 });
   });
 
@@ -157,7 +123,7 @@ describe("a ModelDeployment that stands", () => {
   it("rolls a new version out beside the old one: deploy, then traffic, then undeploy, then the aliases", async () => {
     const rolled = await update({ versionAlias: ALIASES.two });
 
-    expect(await changingCalls()).toEqual([
+    expect(await scene.changingCalls()).toEqual([
       "EndpointService.DeployModel",
       "EndpointService.UpdateEndpoint",
       "EndpointService.UndeployModel",
@@ -181,7 +147,7 @@ describe("a ModelDeployment that stands", () => {
   it("sees that it was undeployed by hand, and deploys again", async () => {
     await undeployByHand(recorded.deployedModelId);
 
-    const drifted = await refreshed();
+    const drifted = await refreshed(recorded);
     const answer = deployment.diff(ENDPOINT, drifted, WANTED);
     const redeployed = await update({}, drifted);
 
@@ -211,7 +177,7 @@ describe("a ModelDeployment that stands", () => {
     });
     await operation.promise();
 
-    const drifted = await refreshed();
+    const drifted = await refreshed(recorded);
     const error = await rejectionOf(update({ maxReplicas: 2 }, drifted));
     await deployment.remove(ENDPOINT, recorded);
 

@@ -1,24 +1,9 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  it,
-  jest,
-} from "@jest/globals";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import * as deployment from "../../providers/deployment.ts";
 import type { ModelDeploymentInputs, ModelDeploymentOutputs } from "../../providers/deployment.ts";
 import * as model from "../../providers/model.ts";
-import {
-  ALIASES,
-  DEPLOY_TIMEOUT_MS,
-  changing,
-  setDeploymentScene,
-} from "../support/deployment-scene.ts";
-import type { DeploymentScene } from "../support/deployment-scene.ts";
+import { ALIASES, DEPLOY_TIMEOUT_MS, useDeploymentScene } from "../support/deployment-scene.ts";
 import { MATRIX } from "../support/fault-matrix.ts";
 import { deploymentInputs, modelInputs } from "../support/provider-inputs.ts";
 import { SmallEngine } from "../support/small-engine.ts";
@@ -28,24 +13,12 @@ jest.setTimeout(DEPLOY_TIMEOUT_MS);
 const WANTED = deploymentInputs();
 const NOTHING = { displayNames: [], ids: [], trafficSplit: {} };
 
-let scene: DeploymentScene;
+const scene = useDeploymentScene();
 let engine: SmallEngine<ModelDeploymentInputs, ModelDeploymentOutputs>;
-
-beforeAll(async () => {
-  scene = await setDeploymentScene();
-});
-
-afterAll(async () => {
-  await scene.stop();
-});
 
 beforeEach(async () => {
   engine = new SmallEngine(deployment);
   await scene.emulator.calls();
-});
-
-afterEach(async () => {
-  expect(await scene.emulator.leftFaults()).toEqual([]);
 });
 
 async function expectServesAlone(alias: string): Promise<void> {
@@ -63,9 +36,7 @@ describe.each(MATRIX)("$fault $when the work of", ({ when, declared, verdict }) 
     await scene.emulator.fault({ method: "DeployModel", ...declared });
     const first = await engine.up(WANTED);
     if (first instanceof Error) await engine.up(WANTED);
-    const deploys = changing(await scene.emulator.calls()).filter((call) =>
-      call.endsWith(".DeployModel"),
-    );
+    const deploys = (await scene.changingCalls()).filter((call) => call.endsWith(".DeployModel"));
 
     expect(first instanceof Error ? "says why" : "converges").toBe(verdict);
     expect(deploys).toHaveLength(when === "before" ? 2 : 1);
@@ -112,7 +83,7 @@ describe("the operation of a deploy that", () => {
     await scene.emulator.fault({ method: "DeployModel", noCapacity: true });
 
     const first = (await engine.up(WANTED)) as Error;
-    const deploys = changing(await scene.emulator.calls());
+    const deploys = await scene.changingCalls();
     const second = await engine.up(WANTED);
 
     expect(first.message).toMatch(
@@ -138,7 +109,7 @@ describe("the operation of a deploy that", () => {
     expect(stillPending?.operation).toBe(pending?.operation);
     expect(third).toBe("updated");
     expect(
-      changing(await scene.emulator.calls()).filter((call) => call.endsWith(".DeployModel")),
+      (await scene.changingCalls()).filter((call) => call.endsWith(".DeployModel")),
     ).toHaveLength(1);
     expect(await engine.up(WANTED)).toBe("same");
     await expectServesAlone(ALIASES.one);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import * as deployment from "../../providers/deployment.ts";
 import type { ModelDeploymentInputs, ModelDeploymentOutputs } from "../../providers/deployment.ts";
@@ -7,10 +7,9 @@ import { UNKNOWN } from "../../providers/results.ts";
 import {
   ALIASES,
   DEPLOY_TIMEOUT_MS,
-  changing,
-  setDeploymentScene,
+  refreshed,
+  useDeploymentScene,
 } from "../support/deployment-scene.ts";
-import type { DeploymentScene } from "../support/deployment-scene.ts";
 import { ENDPOINT, MODEL, deploymentInputs } from "../support/provider-inputs.ts";
 
 jest.setTimeout(2 * DEPLOY_TIMEOUT_MS);
@@ -18,28 +17,13 @@ jest.setTimeout(2 * DEPLOY_TIMEOUT_MS);
 const UNPINNED = deploymentInputs({ versionAlias: ALIASES.two, keepVersions: 9 });
 const PINNED = { ...UNPINNED, versionAlias: ALIASES.one, declaredAlias: ALIASES.two };
 
-let scene: DeploymentScene;
+const scene = useDeploymentScene();
 /** Version two with all traffic. */
 let recorded: ModelDeploymentOutputs;
 
-beforeAll(async () => {
-  scene = await setDeploymentScene();
-});
-
-afterAll(async () => {
-  await scene.stop();
-});
-
 beforeEach(async () => {
-  recorded = (await deployment.create(UNPINNED)).outs;
-  await scene.emulator.calls();
+  recorded = await scene.deploy(UNPINNED);
 });
-
-async function refreshed(from: ModelDeploymentOutputs): Promise<ModelDeploymentOutputs> {
-  const { props } = await deployment.read(ENDPOINT, from);
-  if (props === undefined) throw new Error("read found nothing");
-  return props;
-}
 
 async function failuresOf(wanted: ModelDeploymentInputs): Promise<string[]> {
   const { inputs, failures } = await deployment.check(UNPINNED, wanted);
@@ -127,7 +111,7 @@ describe("the versions for a rollback", () => {
       { versionId: "2", alias: ALIASES.two, isLive: true, traffic: 80 },
       { versionId: "1", alias: ALIASES.one, isLive: false, traffic: 20 },
     ]);
-    expect(changing(await scene.emulator.calls())).toEqual([]);
+    expect(await scene.changingCalls()).toEqual([]);
   });
 
   it("have no traffic where there is no endpoint", async () => {

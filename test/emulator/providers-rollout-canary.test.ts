@@ -1,18 +1,13 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  it,
-  jest,
-} from "@jest/globals";
+import { beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import * as deployment from "../../providers/deployment.ts";
 import type { ModelDeploymentOutputs } from "../../providers/deployment.ts";
-import { ALIASES, DEPLOY_TIMEOUT_MS, setDeploymentScene } from "../support/deployment-scene.ts";
-import type { DeploymentScene } from "../support/deployment-scene.ts";
+import {
+  ALIASES,
+  DEPLOY_TIMEOUT_MS,
+  refreshed,
+  useDeploymentScene,
+} from "../support/deployment-scene.ts";
 import { rejectionOf } from "../support/provider-emulator.ts";
 import type { PartialFailure } from "../support/provider-emulator.ts";
 import { ENDPOINT, MODEL, STACK_UID, deploymentInputs } from "../support/provider-inputs.ts";
@@ -31,36 +26,19 @@ const FAILING = {
   slow: { alias: "sha-00000000000c", env: { LIGHT_PICTURE: "yes", LIGHT_SLOW_MS: "1000" } },
 } as const;
 
-let scene: DeploymentScene;
+const scene = useDeploymentScene();
 /** Version one with all traffic. */
 let recorded: ModelDeploymentOutputs;
 
 beforeAll(async () => {
-  scene = await setDeploymentScene();
   for (const [name, { alias, env }] of Object.entries(FAILING)) {
     await scene.addVersion(name, alias, env);
   }
 });
 
-afterAll(async () => {
-  await scene.stop();
-});
-
 beforeEach(async () => {
-  recorded = (await deployment.create({ ...ONE, rollout: "surge" })).outs;
-  await scene.emulator.calls();
+  recorded = await scene.deploy({ ...ONE, rollout: "surge" });
 });
-
-afterEach(async () => {
-  expect(await scene.emulator.leftFaults()).toEqual([]);
-});
-
-/** What a refresh records of it. */
-async function refreshed(from: ModelDeploymentOutputs): Promise<ModelDeploymentOutputs> {
-  const { props } = await deployment.read(ENDPOINT, from);
-  if (props === undefined) throw new Error("read found nothing");
-  return props;
-}
 
 async function deployTwoByHand(trafficSplit: Record<string, number>): Promise<void> {
   const [operation] = await scene.google.endpoints.deployModel({

@@ -1,23 +1,8 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  it,
-  jest,
-} from "@jest/globals";
+import { beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import * as deployment from "../../providers/deployment.ts";
 import type { ModelDeploymentOutputs } from "../../providers/deployment.ts";
-import {
-  ALIASES,
-  DEPLOY_TIMEOUT_MS,
-  changing,
-  setDeploymentScene,
-} from "../support/deployment-scene.ts";
-import type { DeploymentScene } from "../support/deployment-scene.ts";
+import { ALIASES, DEPLOY_TIMEOUT_MS, useDeploymentScene } from "../support/deployment-scene.ts";
 import { rejectionOf } from "../support/provider-emulator.ts";
 import type { PartialFailure } from "../support/provider-emulator.ts";
 import { ENDPOINT, deploymentInputs } from "../support/provider-inputs.ts";
@@ -26,26 +11,13 @@ jest.setTimeout(DEPLOY_TIMEOUT_MS);
 
 const NAME = `diffusion-test-0a1b-${ALIASES.one}`;
 
-let scene: DeploymentScene;
+const scene = useDeploymentScene();
 /** Version one with all traffic. */
 let recorded: ModelDeploymentOutputs;
 
-beforeAll(async () => {
-  scene = await setDeploymentScene();
-});
-
-afterAll(async () => {
-  await scene.stop();
-});
-
 beforeEach(async () => {
-  recorded = (await deployment.create(deploymentInputs({ rollout: "recreate" }))).outs;
+  recorded = await scene.deploy(deploymentInputs({ rollout: "recreate" }));
   await scene.emulator.setQuotas({ "us-central1": { NVIDIA_TESLA_T4: 1 } });
-  await scene.emulator.calls();
-});
-
-afterEach(async () => {
-  expect(await scene.emulator.leftFaults()).toEqual([]);
 });
 
 function update(changes: Parameters<typeof deploymentInputs>[0]) {
@@ -53,7 +25,7 @@ function update(changes: Parameters<typeof deploymentInputs>[0]) {
 }
 
 async function changingCalls(): Promise<string[]> {
-  return changing(await scene.emulator.calls()).filter((call) => call.startsWith("Endpoint"));
+  return (await scene.changingCalls()).filter((call) => call.startsWith("Endpoint"));
 }
 
 describe("with a quota of one accelerator", () => {

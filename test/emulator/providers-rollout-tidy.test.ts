@@ -1,23 +1,13 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  it,
-  jest,
-} from "@jest/globals";
+import { beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import * as deployment from "../../providers/deployment.ts";
 import type { ModelDeploymentOutputs } from "../../providers/deployment.ts";
 import {
   ALIASES,
   DEPLOY_TIMEOUT_MS,
-  changing,
-  setDeploymentScene,
+  refreshed,
+  useDeploymentScene,
 } from "../support/deployment-scene.ts";
-import type { DeploymentScene } from "../support/deployment-scene.ts";
 import { makeBucket } from "../support/bucket.ts";
 import { rejectionOf } from "../support/provider-emulator.ts";
 import type { PartialFailure } from "../support/provider-emulator.ts";
@@ -27,32 +17,12 @@ jest.setTimeout(DEPLOY_TIMEOUT_MS);
 
 const TWO = deploymentInputs({ versionAlias: ALIASES.two });
 
-let scene: DeploymentScene;
+const scene = useDeploymentScene();
 let recorded: ModelDeploymentOutputs;
 
-beforeAll(async () => {
-  scene = await setDeploymentScene();
-});
-
-afterAll(async () => {
-  await scene.stop();
-});
-
 beforeEach(async () => {
-  recorded = (await deployment.create(deploymentInputs())).outs;
-  await scene.emulator.calls();
+  recorded = await scene.deploy(deploymentInputs());
 });
-
-afterEach(async () => {
-  expect(await scene.emulator.leftFaults()).toEqual([]);
-});
-
-/** What a refresh records of it. */
-async function refreshed(from: ModelDeploymentOutputs): Promise<ModelDeploymentOutputs> {
-  const { props } = await deployment.read(ENDPOINT, from);
-  if (props === undefined) throw new Error("read found nothing");
-  return props;
-}
 
 describe("the last step of a rollout", () => {
   it("is done by the next plain up when the aliases could not be moved", async () => {
@@ -74,7 +44,7 @@ describe("the last step of a rollout", () => {
     await scene.emulator.calls();
     const { outs } = await deployment.update(ENDPOINT, found, TWO);
 
-    expect(changing(await scene.emulator.calls())).toEqual([
+    expect(await scene.changingCalls()).toEqual([
       "ModelService.MergeVersionAliases",
       "ModelService.MergeVersionAliases",
     ]);
