@@ -2,28 +2,16 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 
-import { startStorageServer, makeFolder, storageCaller } from "../support/storage-server.ts";
-import type { StorageServer } from "../support/storage-server.ts";
+import { useStorageServer } from "../support/storage-scene.ts";
 
-let folder: Awaited<ReturnType<typeof makeFolder>>;
-let server: StorageServer;
-const { call, save, at, names } = storageCaller(() => server.url, "here");
-
-beforeAll(async () => {
-  folder = await makeFolder();
-  server = await startStorageServer(folder.path);
-});
-
-afterAll(async () => {
-  await server.stop();
-  await folder.remove();
-});
+const server = useStorageServer("here");
+const { call, save, at, names } = server;
 
 beforeEach(async () => {
   await server.storage.reset();
-  await call("POST", "/storage/v1/b?project=p", { name: "here", location: "US" });
+  await server.makeBucket({ location: "US" });
 });
 
 async function compose(target: string, sources: readonly string[], query = "") {
@@ -109,14 +97,14 @@ describe("compose", () => {
 
   it("leaves no data behind when a condition fails at the end", async () => {
     await save("1", "one");
-    const before = await readdir(join(folder.path, "data"));
+    const before = await readdir(server.dataFolder);
 
     const { status } = await call("POST", at("1", "/compose?ifGenerationMatch=0"), {
       sourceObjects: [{ name: "1" }],
     });
 
     expect(status).toBe(412);
-    expect(await readdir(join(folder.path, "data"))).toEqual(before);
+    expect(await readdir(server.dataFolder)).toEqual(before);
   });
 
   it("gives the object the metadata of the destination and of no source", async () => {
@@ -167,14 +155,14 @@ describe("compose", () => {
   it("copies no bytes", async () => {
     await save("1", "one,");
     await save("2", "two");
-    const before = await readdir(join(folder.path, "data"));
+    const before = await readdir(server.dataFolder);
 
     await compose("whole", ["1", "2"]);
 
-    const after = await readdir(join(folder.path, "data"));
+    const after = await readdir(server.dataFolder);
     const made = after.filter((name) => !before.includes(name));
     const links = await Promise.all(
-      before.map(async (name) => (await stat(join(folder.path, "data", name))).nlink),
+      before.map(async (name) => (await stat(join(server.dataFolder, name))).nlink),
     );
     expect(made).toHaveLength(1);
     expect(links).toEqual([2, 2]);
@@ -218,11 +206,11 @@ describe("a composed object", () => {
   it("leaves no data behind when it is deleted", async () => {
     for (const name of ["1", "2", "3", "4", "whole"]) await call("DELETE", at(name));
 
-    expect(await readdir(join(folder.path, "data"))).toEqual([]);
+    expect(await readdir(server.dataFolder)).toEqual([]);
   });
 
   it("is one file where a file is needed", async () => {
-    const target = join(folder.path, "whole.bin");
+    const target = join(server.folder, "whole.bin");
 
     await server.storage.objects.linkObjectTo("here", "whole", target);
 

@@ -1,34 +1,17 @@
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 
-import {
-  makeFolder,
-  type StorageServer,
-  startStorageServer,
-  storageCaller,
-} from "../support/storage-server.ts";
+import { useStorageServer } from "../support/storage-scene.ts";
 
 const MIB = 1024 * 1024;
 
-let folder: Awaited<ReturnType<typeof makeFolder>>;
-let server: StorageServer;
-const { call, save, at, names } = storageCaller(() => server.url, "here");
-
-beforeAll(async () => {
-  folder = await makeFolder();
-  server = await startStorageServer(folder.path);
-});
-
-afterAll(async () => {
-  await server.stop();
-  await folder.remove();
-});
+const server = useStorageServer("here");
+const { call, save, at, names } = server;
 
 beforeEach(async () => {
   await server.storage.reset();
-  await call("POST", "/storage/v1/b?project=p", { name: "here", location: "US" });
+  await server.makeBucket({ location: "US" });
   await call("POST", "/storage/v1/b?project=p", { name: "there", location: "EU" });
 });
 
@@ -146,13 +129,13 @@ describe("move", () => {
   it("replaces what has the name, unless a condition forbids it", async () => {
     await save("old", "new content");
     await save("taken", "former content");
-    const before = (await readdir(join(folder.path, "data"))).length;
+    const before = (await readdir(server.dataFolder)).length;
 
     const refused = await call("POST", at("old", "/moveTo/o/taken?ifGenerationMatch=0"));
     const moved = await call("POST", at("old", "/moveTo/o/taken"));
 
     expect([refused.status, moved.status]).toEqual([412, 200]);
     expect((await call("GET", at("taken", "?alt=media"))).text).toBe("new content");
-    expect(await readdir(join(folder.path, "data"))).toHaveLength(before - 1);
+    expect(await readdir(server.dataFolder)).toHaveLength(before - 1);
   });
 });

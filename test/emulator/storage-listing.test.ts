@@ -1,28 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { beforeAll, describe, expect, it } from "@jest/globals";
 
 import { compileGlob } from "../../emulator/storage/match-glob.ts";
-import {
-  makeFolder,
-  type StorageServer,
-  startStorageServer,
-  storageCaller,
-} from "../support/storage-server.ts";
+import { useStorageServer } from "../support/storage-scene.ts";
 
-let folder: Awaited<ReturnType<typeof makeFolder>>;
-let server: StorageServer;
-const { call, save, names } = storageCaller(() => server.url, "listed");
+const { call, makeBucket, save, names } = useStorageServer("listed");
 
 beforeAll(async () => {
-  folder = await makeFolder();
-  server = await startStorageServer(folder.path);
-  await call("POST", "/storage/v1/b?project=p", { name: "listed", versioning: { enabled: true } });
+  await makeBucket({ versioning: { enabled: true } });
   for (const name of ["a", "b/1", "b/2", "c/", "d"]) await save(name);
   await save("a");
-});
-
-afterAll(async () => {
-  await server.stop();
-  await folder.remove();
 });
 
 describe("matchGlob", () => {

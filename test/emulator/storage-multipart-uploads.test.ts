@@ -1,41 +1,18 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { beforeAll, describe, expect, it } from "@jest/globals";
 
-import { crc32c, encodeCrc32c } from "../../emulator/storage/crc32c.ts";
-import { makeFolder, type StorageServer, startStorageServer } from "../support/storage-server.ts";
+import { crc, md5, useStorageServer } from "../support/storage-scene.ts";
 
 const MIB = 1024 * 1024;
 
-let folder: Awaited<ReturnType<typeof makeFolder>>;
-let server: StorageServer;
+const server = useStorageServer("uploads");
+const { md5Of } = server;
 
 beforeAll(async () => {
-  folder = await makeFolder();
-  server = await startStorageServer(folder.path);
-  await fetch(`${server.url}/storage/v1/b?project=p`, {
-    method: "POST",
-    body: JSON.stringify({ name: "uploads" }),
-  });
+  await server.makeBucket();
 });
-
-afterAll(async () => {
-  await server.stop();
-  await folder.remove();
-});
-
-const md5 = (content: Buffer): string => createHash("md5").update(content).digest("base64");
-const crc = (content: Buffer): string => encodeCrc32c(crc32c(content));
-
-/** MD5 of an object's content as it is downloaded, or the status where it can't be. */
-async function get(name: string): Promise<string | number> {
-  const path = `/storage/v1/b/uploads/o/${encodeURIComponent(name)}?alt=media`;
-  const response = await fetch(server.url + path);
-  const content = Buffer.from(await response.arrayBuffer());
-  return response.ok ? md5(content) : response.status;
-}
 
 describe("XML multipart uploads", () => {
   const path = "/uploads/folder/parts.bin";
@@ -74,7 +51,7 @@ describe("XML multipart uploads", () => {
     const id = await start();
     const two = await putPart(id, 2, content.subarray(5 * MIB));
     const one = await putPart(id, 1, content.subarray(0, 5 * MIB));
-    expect(await get("folder/parts.bin")).toBe(404);
+    expect(await md5Of("folder/parts.bin")).toBe(404);
 
     const done = await complete(id, [
       { number: 1, etag: one.headers.get("etag") ?? "" },
@@ -82,7 +59,7 @@ describe("XML multipart uploads", () => {
     ]);
 
     expect(done.status).toBe(200);
-    expect(await get("folder/parts.bin")).toBe(md5(content));
+    expect(await md5Of("folder/parts.bin")).toBe(md5(content));
     const resource = await fetch(`${server.url}/storage/v1/b/uploads/o/folder%2Fparts.bin`);
     const metadata = (await resource.json()) as Record<string, unknown>;
     expect(metadata).toMatchObject({
@@ -125,7 +102,7 @@ describe("XML multipart uploads", () => {
   });
 
   it("forgets an aborted upload and its parts", async () => {
-    const before = (await readdir(join(folder.path, "data"))).length;
+    const before = (await readdir(server.dataFolder)).length;
     const id = await start();
     await putPart(id, 1, Buffer.from("x"));
 
@@ -133,6 +110,6 @@ describe("XML multipart uploads", () => {
       204,
     );
     expect((await putPart(id, 2, Buffer.from("y"))).status).toBe(404);
-    expect(await readdir(join(folder.path, "data"))).toHaveLength(before);
+    expect(await readdir(server.dataFolder)).toHaveLength(before);
   });
 });

@@ -1,48 +1,33 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 
 import { ApiError } from "../../emulator/errors.ts";
-import {
-  makeFolder,
-  type StorageServer,
-  startStorageServer,
-  storageCaller,
-} from "../support/storage-server.ts";
+import { useStorageServer } from "../support/storage-scene.ts";
 
-let folder: Awaited<ReturnType<typeof makeFolder>>;
-let server: StorageServer;
-const { call, save, at, names } = storageCaller(() => server.url, "objects");
 const calls: string[] = [];
 /** What goes wrong around the next call; consumed by it. */
 let fault: { when: "before" | "after" | "reset" } | undefined;
 
-beforeAll(async () => {
-  folder = await makeFolder();
-  server = await startStorageServer(join(folder.path, "state"), {
-    now: () => new Date("2026-11-24T12:00:00Z"),
-    around: async (call, work) => {
-      calls.push(`${call.method} ${call.resource}`);
-      const planned = fault?.when;
-      fault = undefined;
-      if (planned === "reset") call.reset();
-      if (planned === "before") throw new ApiError("UNAVAILABLE", "declared fault");
-      const result = await work();
-      if (planned === "after") throw new ApiError("UNAVAILABLE", "declared fault");
-      return result;
-    },
-  });
+const server = useStorageServer("objects", {
+  now: () => new Date("2026-11-24T12:00:00Z"),
+  around: async (call, work) => {
+    calls.push(`${call.method} ${call.resource}`);
+    const planned = fault?.when;
+    fault = undefined;
+    if (planned === "reset") call.reset();
+    if (planned === "before") throw new ApiError("UNAVAILABLE", "declared fault");
+    const result = await work();
+    if (planned === "after") throw new ApiError("UNAVAILABLE", "declared fault");
+    return result;
+  },
 });
-
-afterAll(async () => {
-  await server.stop();
-  await folder.remove();
-});
+const { call, save, at, names } = server;
 
 beforeEach(async () => {
   await server.storage.reset();
-  await call("POST", "/storage/v1/b?project=p", { name: "objects" });
+  await server.makeBucket();
   calls.length = 0;
 });
 
@@ -273,7 +258,7 @@ describe("objects of the local Cloud Storage", () => {
     await save(name);
 
     expect((await call("GET", at(name, "?alt=media"))).text).toBe("content");
-    await expect(readFile(join(folder.path, "etc/escape"))).rejects.toMatchObject({
+    await expect(readFile(join(server.folder, "etc/escape"))).rejects.toMatchObject({
       code: "ENOENT",
     });
   });
@@ -281,7 +266,7 @@ describe("objects of the local Cloud Storage", () => {
   it("gives other parts of the cloud lists of objects and their content as files", async () => {
     await save("archives/model.mar");
     await save("other");
-    const target = join(folder.path, "model.mar");
+    const target = join(server.folder, "model.mar");
 
     const found = server.storage.objects.listObjects("objects", "archives/");
     await server.storage.objects.linkObjectTo("objects", "archives/model.mar", target);

@@ -1,31 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { beforeAll, describe, expect, it } from "@jest/globals";
 
 import type { JsonObject } from "../../emulator/storage/json.ts";
 import { parseFields, selectFields } from "../../emulator/storage/partial-response.ts";
-import { makeFolder, type StorageServer, startStorageServer } from "../support/storage-server.ts";
+import { useStorageServer } from "../support/storage-scene.ts";
 
-let folder: Awaited<ReturnType<typeof makeFolder>>;
-let server: StorageServer;
+const server = useStorageServer("partial");
+const { save } = server;
 
 beforeAll(async () => {
-  folder = await makeFolder();
-  server = await startStorageServer(folder.path);
-  await fetch(`${server.url}/storage/v1/b?project=p`, {
-    method: "POST",
-    body: JSON.stringify({ name: "partial" }),
-  });
-  for (const name of ["a", "b"]) await upload(name, "");
+  await server.makeBucket();
+  for (const name of ["a", "b"]) await save(name);
 });
-
-afterAll(async () => {
-  await server.stop();
-  await folder.remove();
-});
-
-function upload(name: string, query: string): Promise<Response> {
-  const path = `/upload/storage/v1/b/partial/o?uploadType=media&name=${name}${query}`;
-  return fetch(server.url + path, { method: "POST", body: "content" });
-}
 
 describe("the fields parameter", () => {
   const resource: JsonObject = {
@@ -93,7 +78,7 @@ describe("partial answers of the local Cloud Storage", () => {
   });
 
   it("are given of a new object too", async () => {
-    expect(await (await upload("new", "&fields=name")).json()).toEqual({ name: "new" });
+    expect((await save("new", "content", "&fields=name")).body).toEqual({ name: "new" });
   });
 
   it("keep a download and an error whole", async () => {
@@ -104,9 +89,9 @@ describe("partial answers of the local Cloud Storage", () => {
   });
 
   it("are refused before anything is done where the selection can't be read", async () => {
-    const refused = await upload("never", "&fields=name(");
+    const refused = await save("never", "content", "&fields=name(");
 
-    expect(await refused.json()).toMatchObject({
+    expect(refused.body).toMatchObject({
       error: { code: 400, errors: [{ reason: "invalidParameter" }] },
     });
     expect((await fetch(`${server.url}/storage/v1/b/partial/o/never`)).status).toBe(404);

@@ -1,44 +1,21 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
-import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { beforeAll, describe, expect, it } from "@jest/globals";
 
-import { crc32c, encodeCrc32c } from "../../emulator/storage/crc32c.ts";
-import { makeFolder, type StorageServer, startStorageServer } from "../support/storage-server.ts";
+import { crc, md5, useStorageServer } from "../support/storage-scene.ts";
 
 const KIB = 1024;
 const CHUNK = 256 * KIB;
 const MIB = 1024 * KIB;
 
-let folder: Awaited<ReturnType<typeof makeFolder>>;
-let server: StorageServer;
+const server = useStorageServer("uploads");
+const { md5Of } = server;
 
 beforeAll(async () => {
-  folder = await makeFolder();
-  server = await startStorageServer(folder.path);
-  await fetch(`${server.url}/storage/v1/b?project=p`, {
-    method: "POST",
-    body: JSON.stringify({ name: "uploads" }),
-  });
+  await server.makeBucket();
 });
-
-afterAll(async () => {
-  await server.stop();
-  await folder.remove();
-});
-
-const md5 = (content: Buffer): string => createHash("md5").update(content).digest("base64");
-const crc = (content: Buffer): string => encodeCrc32c(crc32c(content));
-
-/** MD5 of an object's content as it is downloaded, or the status where it can't be. */
-async function get(name: string): Promise<string | number> {
-  const path = `/storage/v1/b/uploads/o/${encodeURIComponent(name)}?alt=media`;
-  const response = await fetch(server.url + path);
-  const content = Buffer.from(await response.arrayBuffer());
-  return response.ok ? md5(content) : response.status;
-}
 
 async function begin(
   name: string,
@@ -108,7 +85,7 @@ describe("uploads in one request", () => {
       storageClass: "STANDARD",
     });
     expect(response.headers.get("x-goog-hash")).toBe(`crc32c=${crc(content)},md5=${md5(content)}`);
-    expect(await get("m")).toBe(md5(content));
+    expect(await md5Of("m")).toBe(md5(content));
   });
 
   it("takes a multipart upload apart whose quoted boundary holds = signs", async () => {
@@ -127,7 +104,7 @@ describe("uploads in one request", () => {
       contentType: "image/png",
       metadata: { k: "v" },
     });
-    expect(await get("a/b c")).toBe(md5(media));
+    expect(await md5Of("a/b c")).toBe(md5(media));
   });
 
   it.each([
@@ -136,13 +113,13 @@ describe("uploads in one request", () => {
   ])(
     "refuses content that does not have the stated $claim, and keeps nothing",
     async ({ resource }) => {
-      const before = (await readdir(join(folder.path, "data"))).length;
+      const before = (await readdir(server.dataFolder)).length;
 
       const response = await insertMultipart("mismatch", resource, Buffer.from("content"), "b");
 
       expect(response.status).toBe(400);
-      expect(await get("mismatch")).toBe(404);
-      expect(await readdir(join(folder.path, "data"))).toHaveLength(before);
+      expect(await md5Of("mismatch")).toBe(404);
+      expect(await readdir(server.dataFolder)).toHaveLength(before);
     },
   );
 
@@ -165,7 +142,7 @@ describe("uploads in one request", () => {
     );
 
     expect(response.status).toBe(400);
-    expect(await get("cut")).toBe(404);
+    expect(await md5Of("cut")).toBe(404);
   });
 
   it.each([
@@ -213,7 +190,7 @@ describe("resumable uploads", () => {
       last = await put(uri, `bytes ${start}-${end - 1}/${total}`, content.subarray(start, end));
       if (end < total) {
         expect([last.status, last.headers.get("range")]).toEqual([308, `bytes=0-${end - 1}`]);
-        expect(await get(chunks)).toBe(404);
+        expect(await md5Of(chunks)).toBe(404);
       }
       start = end;
     }
@@ -224,7 +201,7 @@ describe("resumable uploads", () => {
       contentType: "a/b",
     });
     expect(last.headers.get("x-goog-hash")).toBe(`crc32c=${crc(content)},md5=${md5(content)}`);
-    expect(await get(chunks)).toBe(md5(content));
+    expect(await md5Of(chunks)).toBe(md5(content));
   });
 
   it("answers a status query without a range before the first byte, and with one after", async () => {
@@ -250,7 +227,7 @@ describe("resumable uploads", () => {
     );
 
     expect(last.status).toBe(200);
-    expect(await get("late-total")).toBe(md5(content));
+    expect(await md5Of("late-total")).toBe(md5(content));
   });
 
   it("finishes on a query that states the total, when all has arrived", async () => {
@@ -259,7 +236,7 @@ describe("resumable uploads", () => {
     await put(uri, `bytes 0-${CHUNK - 1}/*`, content);
 
     expect((await put(uri, `bytes */${CHUNK}`)).status).toBe(200);
-    expect(await get("by-query")).toBe(md5(content));
+    expect(await md5Of("by-query")).toBe(md5(content));
   });
 
   it("stores an empty object", async () => {
@@ -269,7 +246,7 @@ describe("resumable uploads", () => {
       size: "0",
       crc32c: "AAAAAA==",
     });
-    expect(await get("empty")).toBe(md5(Buffer.alloc(0)));
+    expect(await md5Of("empty")).toBe(md5(Buffer.alloc(0)));
   });
 
   it("answers the object again when the last answer was lost", async () => {
@@ -287,7 +264,7 @@ describe("resumable uploads", () => {
 
     await put(uri, `bytes 0-${2 * CHUNK - 1}/${2 * CHUNK}`, content);
 
-    expect(await get("overlap")).toBe(md5(content));
+    expect(await md5Of("overlap")).toBe(md5(content));
   });
 
   it("refuses bytes after a gap", async () => {
@@ -330,7 +307,7 @@ describe("resumable uploads", () => {
 
     expect(start).toBeLessThanOrEqual(MIB);
     expect(last.status).toBe(200);
-    expect(await get("broken")).toBe(md5(content));
+    expect(await md5Of("broken")).toBe(md5(content));
   });
 
   it.each([
@@ -346,7 +323,7 @@ describe("resumable uploads", () => {
     const response = await put(uri, "bytes 0-6/7", Buffer.from("content"), headers);
 
     expect(response.status).toBe(400);
-    expect(await get("bad-hash")).toBe(404);
+    expect(await md5Of("bad-hash")).toBe(404);
     expect((await put(uri, "bytes */*")).status).toBe(404);
   });
 
@@ -358,7 +335,7 @@ describe("resumable uploads", () => {
     expect((await put(second, "bytes 0-0/1", Buffer.from("2"))).status).toBe(412);
     const late = `${server.url}/upload/storage/v1/b/uploads/o?uploadType=resumable&name=raced&ifGenerationMatch=0`;
     expect((await fetch(late, { method: "POST" })).status).toBe(412);
-    expect(await get("raced")).toBe(md5(Buffer.from("1")));
+    expect(await md5Of("raced")).toBe(md5(Buffer.from("1")));
   });
 
   it("forgets a cancelled upload", async () => {

@@ -69,6 +69,8 @@ export interface StorageCaller {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<StorageReply>;
+  /** Makes the bucket, with these fields. */
+  makeBucket(fields?: Readonly<Record<string, unknown>>): Promise<StorageReply>;
   /** Uploads an object of the bucket in one request. `query` begins with "&". */
   save(name: string, content?: string, query?: string): Promise<StorageReply>;
   /** Path of an object of the bucket. `query` begins with "?" or goes on with the path. */
@@ -95,6 +97,8 @@ export function storageCaller(url: () => string, bucket: string): StorageCaller 
   };
   return {
     call,
+    makeBucket: (fields = {}) =>
+      call("POST", "/storage/v1/b?project=p", { name: bucket, ...fields }),
     save: (name, content = "content", query = "") =>
       call(
         "POST",
