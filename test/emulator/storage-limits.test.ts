@@ -1,40 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 
-import {
-  makeFolder,
-  type StorageServer,
-  startStorageServer,
-  storageCaller,
-} from "../support/storage-server.ts";
+import { useStorageServer } from "../support/storage-scene.ts";
 
 const CHUNK = 256 * 1024;
 const WEEK_MS = 7 * 86_400_000;
 const OVER_5_TIB = String(5 * 1024 ** 4 + 1);
 
-let folder: Awaited<ReturnType<typeof makeFolder>>;
-let server: StorageServer;
 /** How far the storage's clock is ahead. */
 let passedMs = 0;
-const { call, save } = storageCaller(() => server.url, "limited");
-
-beforeAll(async () => {
-  folder = await makeFolder();
-  server = await startStorageServer(folder.path, { now: () => new Date(Date.now() + passedMs) });
-});
-
-afterAll(async () => {
-  await server.stop();
-  await folder.remove();
-});
+const server = useStorageServer("limited", { now: () => new Date(Date.now() + passedMs) });
+const { call, save } = server;
 
 beforeEach(async () => {
   passedMs = 0;
   await server.storage.reset();
-  await call("POST", "/storage/v1/b?project=p", { name: "limited" });
+  await server.makeBucket();
 });
 
 async function begin(name: string, headers: Record<string, string> = {}): Promise<Response> {
@@ -46,7 +29,7 @@ function put(uri: string, range: string, body?: Uint8Array<ArrayBuffer>): Promis
   return fetch(uri, { method: "PUT", headers: { "content-range": range }, body });
 }
 
-const filesLeft = (): Promise<string[]> => readdir(join(folder.path, "data"));
+const filesLeft = (): Promise<string[]> => readdir(server.dataFolder);
 
 describe("an object of more than 5 TiB", () => {
   it("is refused when it is announced", async () => {

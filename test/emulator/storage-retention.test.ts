@@ -1,33 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 
-import {
-  makeFolder,
-  type StorageServer,
-  startStorageServer,
-  storageCaller,
-} from "../support/storage-server.ts";
+import { useStorageServer } from "../support/storage-scene.ts";
 
 const BUCKET = "/storage/v1/b/kept";
 
-let folder: Awaited<ReturnType<typeof makeFolder>>;
-let server: StorageServer;
 let now: Date;
-const { call, save, at } = storageCaller(() => server.url, "kept");
-
-beforeAll(async () => {
-  folder = await makeFolder();
-  server = await startStorageServer(folder.path, { now: () => now });
-});
-
-afterAll(async () => {
-  await server.stop();
-  await folder.remove();
-});
+const server = useStorageServer("kept", { now: () => now });
+const { call, save, at } = server;
 
 beforeEach(async () => {
   now = new Date("2026-11-24T12:00:00Z");
   await server.storage.reset();
-  await call("POST", "/storage/v1/b?project=p", { name: "kept" });
+  await server.makeBucket();
 });
 
 describe("holds", () => {
