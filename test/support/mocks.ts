@@ -22,7 +22,8 @@ export interface RecordedProgram {
   providerText(type: string): string;
 }
 
-const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion:";
+/** Module of the dynamic resources' types: "DYNAMIC:Claim". */
+export const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion";
 
 /** Resources in the engine's state, by URN. */
 type RecordedState = Readonly<Record<string, { readonly outputs: object }>>;
@@ -68,7 +69,7 @@ export async function recordProgram(
       const { __provider: _text, ...inputs } = find(type, name).inputs;
       return inputs;
     },
-    providerText: (type) => String(find(`${DYNAMIC}${type}`).inputs["__provider"]),
+    providerText: (type) => String(find(`${DYNAMIC}:${type}`).inputs["__provider"]),
   };
 }
 
@@ -81,13 +82,13 @@ function registered(): Map<string, unknown> {
 /** What Google or the reconcilers answer. */
 function answerOf(type: string, name: string, inputs: Record<string, unknown>) {
   switch (type) {
-    case `${DYNAMIC}StackIdentity`:
+    case `${DYNAMIC}:StackIdentity`:
       return { id: STACK_UID, state: { uid: STACK_UID } };
-    case `${DYNAMIC}ArchiveUpload`:
+    case `${DYNAMIC}:ArchiveUpload`:
       return { id: "gs://bucket/archives", state: { ...inputs, sizeBytes: 4096 } };
-    case `${DYNAMIC}VertexModel`:
+    case `${DYNAMIC}:VertexModel`:
       return { id: "model", state: { ...inputs, versionId: "4" } };
-    case `${DYNAMIC}ModelDeployment`:
+    case `${DYNAMIC}:ModelDeployment`:
       return {
         id: "endpoint",
         state: { ...inputs, deployedModelId: "1234567890", versionId: "3" },

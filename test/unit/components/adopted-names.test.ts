@@ -3,11 +3,10 @@ import { beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { checkAdoption } from "../../../components/adopted-names.ts";
 import { readRecordedState } from "../../../components/recorded.ts";
 import { SettingsError } from "../../../components/settings.ts";
-import { LOAD_TIMEOUT_MS, recordProgram } from "../../support/mocks.ts";
+import { DYNAMIC, LOAD_TIMEOUT_MS, recordProgram } from "../../support/mocks.ts";
 import { makeSettings } from "../../support/settings.ts";
 
 const PREFIX = "urn:pulumi:dev::vertex-diffusion::vertex-diffusion:index:GpuEndpoint$";
-const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion";
 const ADOPT = { endpoint: "123", model: "456", version: "1" };
 
 function recorded(endpoint: string, model: string) {
