@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 
-import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
-import type { RecordedProgram } from "../support/mocks.ts";
-import { enterPipelineFolder } from "../support/pipeline-folder.ts";
-import type { PipelineFolder } from "../support/pipeline-folder.ts";
+import { DYNAMIC } from "../support/mocks.ts";
 import { minimalConfig } from "../support/project-config.ts";
 import { STACK_UID } from "../support/provider-inputs.ts";
+import { useRecordedProgram } from "../support/recorded-program.ts";
 
-const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion";
 const PARENT = "projects/my-project/locations/us-central1";
 const NAMES = {
   endpoint: `${PARENT}/endpoints/1234567890123456789`,
@@ -16,27 +13,11 @@ const NAMES = {
 const CONTEXT = { emulator: false, stackUid: STACK_UID, project: "my-project" };
 
 describe("the program with something to adopt", () => {
-  let program: RecordedProgram;
-  let folder: PipelineFolder;
-  const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
-  const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
-
-  beforeAll(async () => {
-    folder = enterPipelineFolder();
-    program = await recordProgram("dev", {
-      ...minimalConfig(folder),
-      "vertex-diffusion:adopt":
-        '{"endpoint":1234567890123456789,"model":9876543210987654321,"version":3}',
-    });
-    const outputs = await import("../../index.ts");
-    await valueOf(outputs.deployedModelId);
-  }, LOAD_TIMEOUT_MS);
-
-  afterAll(() => {
-    log.mockRestore();
-    warn.mockRestore();
-    folder.remove();
-  });
+  const program = useRecordedProgram("dev", (folder) => ({
+    ...minimalConfig(folder),
+    "vertex-diffusion:adopt":
+      '{"endpoint":1234567890123456789,"model":9876543210987654321,"version":3}',
+  }));
 
   it("declares the takeover and its claim beside what every stack has", () => {
     expect(program.resources).toHaveLength(17);

@@ -1,16 +1,10 @@
-import { rmSync } from "node:fs";
+import { describe, expect, it } from "@jest/globals";
 
-import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
-
-import type * as Program from "../../index.ts";
-import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
-import type { RecordedProgram } from "../support/mocks.ts";
-import { enterPipelineFolder } from "../support/pipeline-folder.ts";
-import type { PipelineFolder } from "../support/pipeline-folder.ts";
+import { DYNAMIC, valueOf } from "../support/mocks.ts";
 import { projectDefaults } from "../support/project-config.ts";
 import { STACK_UID } from "../support/provider-inputs.ts";
+import { useRecordedProgram } from "../support/recorded-program.ts";
 
-const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion";
 const KEY = "projects/my-project/locations/europe-west4/keyRings/r/cryptoKeys/k";
 const LABELS = {
   team: "art",
@@ -20,15 +14,9 @@ const LABELS = {
 
 /** A stack file that sets everything, during `up`. */
 describe("the program with every setting set", () => {
-  let program: RecordedProgram;
-  let folder: PipelineFolder;
-  let outputs: typeof Program;
-  const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
-  const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
-
-  beforeAll(async () => {
-    folder = enterPipelineFolder();
-    const config = {
+  const program = useRecordedProgram(
+    "prod",
+    (folder) => ({
       ...projectDefaults(),
       "gcp:project": "my-project",
       "gcp:region": "europe-west4",
@@ -63,26 +51,16 @@ describe("the program with every setting set", () => {
       "vertex-diffusion:deployTimeoutSeconds": "5400",
       "vertex-diffusion:undeployTimeoutSeconds": "2700",
       "vertex-diffusion:deleteTimeoutSeconds": "900",
-    };
-    program = await recordProgram("prod", config, { preview: false });
-    outputs = await import("../../index.ts");
-    await valueOf(outputs.predictUrl);
-    await valueOf(outputs.deployedModelId);
-  }, LOAD_TIMEOUT_MS);
-
-  afterAll(() => {
-    log.mockRestore();
-    warn.mockRestore();
-    rmSync(`.local/plans/${folder.digest}.json`, { force: true });
-    folder.remove();
-  });
+    }),
+    { preview: false },
+  );
 
   it("declares as many resources as the minimal stack file: no setting but adopt adds one", () => {
     expect(program.resources).toHaveLength(15);
   });
 
   it("says that two to five replicas bill", () => {
-    expect(log.mock.calls.flat()).toEqual([
+    expect(program.log.mock.calls.flat()).toEqual([
       "info: [runtime] 2 to 5 replicas of 2 x NVIDIA_L4 on g2-standard-24 in europe-west4, billed from deploy until destroy, also when idle.",
     ]);
   });
@@ -119,7 +97,7 @@ describe("the program with every setting set", () => {
       location: "europe-west4",
       modelId: "diffusion-prod",
       labels: { team: "art" },
-      artifactUri: `gs://my-bucket/archives/${folder.digest}`,
+      artifactUri: `gs://my-bucket/archives/${program.folder.digest}`,
       servingSpec: {
         image: "europe-docker.pkg.dev/my-project/images/sd@sha256:00",
         env: { STEPS: "20" },
@@ -178,7 +156,7 @@ describe("the program with every setting set", () => {
   });
 
   it("predicts at the region's host: a shared endpoint has none of its own", async () => {
-    expect(await valueOf(outputs.predictUrl)).toBe(
+    expect(await valueOf(program.outputs.predictUrl)).toBe(
       "https://europe-west4-aiplatform.googleapis.com/v1/projects/my-project/locations/europe-west4/endpoints/582700971:predict",
     );
   });

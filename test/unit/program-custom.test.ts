@@ -1,44 +1,25 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 
-import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 
 import { contentTagOf } from "../../components/container-image.ts";
-import type * as Program from "../../index.ts";
-import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
-import type { RecordedProgram } from "../support/mocks.ts";
-import { enterPipelineFolder } from "../support/pipeline-folder.ts";
-import type { PipelineFolder } from "../support/pipeline-folder.ts";
+import { DYNAMIC } from "../support/mocks.ts";
 import { minimalConfig } from "../support/project-config.ts";
+import { useRecordedProgram } from "../support/recorded-program.ts";
 
-const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion";
 const REPOSITORY = "gcp:artifactregistry/repository:Repository";
 
 /** What the engine is told; that Docker builds it is not shown by this. */
 describe("the program with a custom container that it builds", () => {
-  let program: RecordedProgram;
-  let folder: PipelineFolder;
-  let outputs: typeof Program;
-  const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
-  const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
-
-  beforeAll(async () => {
-    folder = enterPipelineFolder();
+  const program = useRecordedProgram("dev", (folder) => {
     mkdirSync("handler/container");
     writeFileSync("handler/Dockerfile", "FROM python@sha256:0\n");
     writeFileSync("handler/container/server.py", "x = 1\n");
-    program = await recordProgram("dev", {
+    return {
       ...minimalConfig(folder),
       "vertex-diffusion:container": "custom",
       "vertex-diffusion:protect": "true",
-    });
-    outputs = await import("../../index.ts");
-    await valueOf(outputs.deployedModelId);
-  }, LOAD_TIMEOUT_MS);
-
-  afterAll(() => {
-    log.mockRestore();
-    warn.mockRestore();
-    folder.remove();
+    };
   });
 
   it("keeps the image in a repository of its own, in the model's region, whose tags stay", () => {
@@ -76,7 +57,7 @@ describe("the program with a custom container that it builds", () => {
   });
 
   it("says nothing of the end of Google's images", () => {
-    expect(warn).not.toHaveBeenCalled();
+    expect(program.warn).not.toHaveBeenCalled();
   });
 
   it("gives the image another tag when a file of it changes, and the same for its tests", () => {

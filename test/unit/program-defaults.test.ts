@@ -1,48 +1,24 @@
 import { existsSync } from "node:fs";
 
-import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 
 import { PREBUILT_IMAGE, endOfAvailabilityNotice } from "../../components/prebuilt-images.ts";
-import type * as Program from "../../index.ts";
-import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
-import type { RecordedProgram } from "../support/mocks.ts";
-import { enterPipelineFolder } from "../support/pipeline-folder.ts";
-import type { PipelineFolder } from "../support/pipeline-folder.ts";
+import { DYNAMIC, valueOf } from "../support/mocks.ts";
 import { minimalConfig } from "../support/project-config.ts";
 import { STACK_UID } from "../support/provider-inputs.ts";
+import { useRecordedProgram } from "../support/recorded-program.ts";
 
-const DYNAMIC = "pulumi-nodejs:dynamic/vertex-diffusion";
 const ENDPOINT = "projects/my-project/locations/us-central1/endpoints/616289267";
 const MARKS = { "managed-by": "vertex-diffusion", "vertex-diffusion-stack": STACK_UID };
 
 /** A stack file with nothing but what has no default. Another file declares everything: one program per process. */
 describe("the program with a minimal stack file", () => {
-  let program: RecordedProgram;
-  let folder: PipelineFolder;
-  let outputs: typeof Program;
-  const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
-  const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
-
-  beforeAll(async () => {
-    folder = enterPipelineFolder();
-    program = await recordProgram("dev", {
-      ...minimalConfig(folder),
-    });
-    outputs = await import("../../index.ts");
-    await valueOf(outputs.predictUrl);
-    await valueOf(outputs.deployedModelId);
-  }, LOAD_TIMEOUT_MS);
-
-  afterAll(() => {
-    log.mockRestore();
-    warn.mockRestore();
-    folder.remove();
-  });
+  const program = useRecordedProgram("dev", minimalConfig);
 
   it("warns of the image's end of availability, and of nothing else", () => {
     const notice = endOfAvailabilityNotice(PREBUILT_IMAGE, new Date());
 
-    expect(warn.mock.calls.flat()).toEqual(
+    expect(program.warn.mock.calls.flat()).toEqual(
       notice === null ? [] : [expect.stringContaining(notice)],
     );
   });
@@ -79,7 +55,7 @@ describe("the program with a minimal stack file", () => {
   });
 
   it("says in preview what the stack bills", () => {
-    expect(log.mock.calls.flat()).toEqual([
+    expect(program.log.mock.calls.flat()).toEqual([
       "info: [runtime] 1 x NVIDIA_TESLA_T4 on n1-standard-8 in us-central1, billed from deploy until destroy, also when idle.",
     ]);
   });
@@ -119,8 +95,8 @@ describe("the program with a minimal stack file", () => {
       stackUid: STACK_UID,
       project: "my-project",
       bucket: "my-project-diffusion-dev",
-      digest: folder.digest,
-      planPath: `.local/plans/${folder.digest}.json`,
+      digest: program.folder.digest,
+      planPath: `.local/plans/${program.folder.digest}.json`,
       progressUrn:
         "urn:pulumi:dev::vertex-diffusion::vertex-diffusion:index:ArtifactUpload$pulumi-nodejs:dynamic/vertex-diffusion:ArchiveUpload::artifact",
     });
@@ -138,7 +114,7 @@ describe("the program with a minimal stack file", () => {
       description: "Stable Diffusion of stack dev, managed by vertex-diffusion.",
       labels: {},
       adopted: false,
-      artifactUri: `gs://my-project-diffusion-dev/archives/${folder.digest}`,
+      artifactUri: `gs://my-project-diffusion-dev/archives/${program.folder.digest}`,
       servingSpec: {
         image: "us-docker.pkg.dev/vertex-ai/prediction/pytorch-gpu.2-4:latest",
         predictRoute: null,
@@ -235,19 +211,19 @@ describe("the program with a minimal stack file", () => {
 
   it("exports what a caller needs", async () => {
     const exported = {
-      bucket: await valueOf(outputs.bucket),
-      artifactUri: await valueOf(outputs.artifactUri),
-      archiveSizeBytes: await valueOf(outputs.archiveSizeBytes),
-      model: await valueOf(outputs.model),
-      endpoint: await valueOf(outputs.endpoint),
-      deployedModelId: await valueOf(outputs.deployedModelId),
-      predictUrl: await valueOf(outputs.predictUrl),
-      predictCommand: outputs.predictCommand,
+      bucket: await valueOf(program.outputs.bucket),
+      artifactUri: await valueOf(program.outputs.artifactUri),
+      archiveSizeBytes: await valueOf(program.outputs.archiveSizeBytes),
+      model: await valueOf(program.outputs.model),
+      endpoint: await valueOf(program.outputs.endpoint),
+      deployedModelId: await valueOf(program.outputs.deployedModelId),
+      predictUrl: await valueOf(program.outputs.predictUrl),
+      predictCommand: program.outputs.predictCommand,
     };
 
     expect(exported).toEqual({
       bucket: "my-project-diffusion-dev",
-      artifactUri: `gs://my-project-diffusion-dev/archives/${folder.digest}`,
+      artifactUri: `gs://my-project-diffusion-dev/archives/${program.folder.digest}`,
       archiveSizeBytes: 4096,
       model: "projects/my-project/locations/us-central1/models/diffusion-dev@3",
       endpoint: ENDPOINT,
@@ -255,10 +231,10 @@ describe("the program with a minimal stack file", () => {
       predictUrl: `https://616289267.prediction.vertexai.goog/v1/${ENDPOINT}:predict`,
       predictCommand: 'npm run predict -- "a red circle" --stack dev',
     });
-    expect(Object.keys(outputs).sort()).toEqual(Object.keys(exported).sort());
+    expect(Object.keys(program.outputs).sort()).toEqual(Object.keys(exported).sort());
   });
 
   it("writes nothing in preview: the archive's plan is written by up alone", () => {
-    expect(existsSync(`.local/plans/${folder.digest}.json`)).toBe(false);
+    expect(existsSync(`.local/plans/${program.folder.digest}.json`)).toBe(false);
   });
 });
