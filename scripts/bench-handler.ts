@@ -18,7 +18,8 @@ const HELP = `Usage: npm run bench:handler [-- options]
 
 Makes the same pictures in turns by the handler (from JSON to base64), by the bare diffusers pipeline with the same batch, and
 as the public tutorial's handler does, one prompt after the other. One model in memory serves all three. Where torch finds a GPU
-it is used, and its peak memory shown.
+it is used, and its peak memory shown. "in the pipeline" is the share of a way's time inside of diffusers' own call: a machine
+that others use too changes it little.
 
   --weights FOLDER  a pipeline's folder (default handler/demo-model)
   --steps N         denoising steps (default 20)

@@ -13,6 +13,8 @@ export interface Measured {
     readonly batch: number;
     /** Of each round. */
     readonly seconds: readonly number[];
+    /** How many of these inside of the diffusers pipeline's own call. */
+    readonly insideSeconds: readonly number[];
     /** The most of the GPU's memory that was in use; 0 without a GPU. */
     readonly peakBytes: number;
   }[];
@@ -25,6 +27,8 @@ export interface HandlerRow {
   readonly imagesPerSecond: Spread;
   /** Of the bare pipeline's rate at the same batch, round by round. */
   readonly ofBare: Spread;
+  /** Share of its time that is the diffusers pipeline's own call: what surrounds it is the rest. */
+  readonly inPipeline: Spread;
   /** Of the rate of one prompt after the other, round by round. */
   readonly ofOneByOne: Spread;
   readonly peakBytes: number;
@@ -34,7 +38,7 @@ const BARE = "bare pipeline";
 const ONE_BY_ONE = "prompt by prompt";
 
 export function toRows({ results }: Measured): HandlerRow[] {
-  return results.map(({ way, batch, seconds, peakBytes }) => {
+  return results.map(({ way, batch, seconds, insideSeconds, peakBytes }) => {
     const secondsOf = (name: string): readonly number[] =>
       results.find((other) => other.way === name && other.batch === batch)?.seconds ?? [];
     return {
@@ -42,6 +46,7 @@ export function toRows({ results }: Measured): HandlerRow[] {
       batch,
       imagesPerSecond: spreadOf(seconds.map((each) => batch / each)),
       ofBare: ratioOf(secondsOf(BARE), seconds),
+      inPipeline: ratioOf(insideSeconds, seconds),
       ofOneByOne: ratioOf(secondsOf(ONE_BY_ONE), seconds),
       peakBytes,
     };
@@ -57,6 +62,7 @@ export function formatHandler(measured: Measured, steps: number, price: number |
     { head: "way", align: "left", cell: ({ way }) => way },
     { head: "images/s", cell: ({ imagesPerSecond }) => formatNumber(imagesPerSecond.median) },
     { head: "of the bare pipeline", cell: ({ ofBare }) => formatRatio(ofBare) },
+    { head: "in the pipeline", cell: ({ inPipeline }) => formatRatio(inPipeline) },
     { head: "of prompt by prompt", cell: ({ ofOneByOne }) => formatRatio(ofOneByOne) },
     ...(isOnGpu
       ? [
