@@ -7,7 +7,7 @@ import { FileHashes } from "./file-hashes.ts";
 import { planPackages } from "./packages-lock.ts";
 import { ArchiveSourceError, hashFile, listFolder } from "./source-folder.ts";
 import { lockedWeights } from "./weights-lock.ts";
-import { SAFETY_PARTS, isOfSafetyChecker } from "./weights-rules.ts";
+import { hasSafetyChecker, isOfSafetyChecker } from "./weights-rules.ts";
 import type { WeightsSetting } from "./weights-source.ts";
 
 /** What makes up an archive, relative to the project's folder; the weights as weights.lock.json has them. */
@@ -98,13 +98,10 @@ function handlerEntries(root: string, folder: string, hashes: FileHashes): Archi
 function weightsEntries(root: string, sources: ArchiveSources, hashes: FileHashes): ArchiveEntry[] {
   const locked = lockedWeights(root, sources, hashes);
   const isChecked = sources.env?.[SAFETY_CHECKER] === "1";
-  const missing = SAFETY_PARTS.find(
-    (part) => !locked.some(({ path }) => path.startsWith(`${part}/`)),
-  );
-  if (isChecked && missing !== undefined) {
+  if (isChecked && !hasSafetyChecker(locked)) {
     throw new ArchiveSourceError(
       "env",
-      `${SAFETY_CHECKER} is 1, and the weights "${sources.weights}" have no ${missing}/ with safetensors. Name weights that bring a safety checker, or leave the variable out.`,
+      `${SAFETY_CHECKER} is 1, and the weights "${sources.weights}" have no safety checker as safetensors (safety_checker/ and feature_extractor/). Name weights that bring one, or leave the variable out.`,
     );
   }
   return locked

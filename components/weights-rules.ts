@@ -68,6 +68,16 @@ export function readText(root: string, { source }: FoundFile): string {
   }
 }
 
+/** Whether weights with these files bring a safety checker that the handler can load. */
+export function hasSafetyChecker(files: readonly { readonly path: string }[]): boolean {
+  const [checker, extractor] = SAFETY_PARTS;
+  const paths = files.map(({ path }) => path);
+  return (
+    paths.some((path) => path.startsWith(`${checker}/`) && SAFETENSORS.test(path)) &&
+    paths.some((path) => path.startsWith(`${extractor}/`))
+  );
+}
+
 /** Whether a file of the weights, by its path in their folder, belongs to the safety checker. */
 export function isOfSafetyChecker(path: string): boolean {
   return SAFETY_PARTS.some((part) => path.startsWith(`${part}/`));

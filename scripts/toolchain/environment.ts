@@ -184,7 +184,7 @@ function without(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.Proce
   return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
 }
 
-/** Where Node keeps compiled modules: a run starts four processes, and each loads some thousand of the same ones. */
+/** Where Node keeps compiled modules: program and providers are processes of their own, anew in each run, and load many. */
 function compileCache(base: NodeJS.ProcessEnv): string {
   return base["NODE_COMPILE_CACHE"] ?? join(cacheFolder(base), "node-compile-cache");
 }

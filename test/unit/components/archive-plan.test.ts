@@ -66,47 +66,6 @@ function refusal(sources = SOURCES): ArchiveSourceError {
   throw new Error("the folders were taken");
 }
 
-describe("the safety checker", () => {
-  const CHECKED = { ...SOURCES, env: { VERTEX_DIFFUSION_SAFETY_CHECKER: "1" } };
-  const weightsIn = ({ entries }: ReturnType<typeof planArchive>) =>
-    entries.map(({ path }) => path).filter((path) => path.startsWith("weights/"));
-
-  beforeEach(() => {
-    write("weights/safety_checker/model.safetensors", tensors(20));
-    write("weights/feature_extractor/preprocessor_config.json", "{}");
-    writeLock(root, "weights");
-  });
-
-  it("is packed where the container's variable asks for it", () => {
-    expect(weightsIn(planArchive(root, CHECKED))).toEqual([
-      "weights/feature_extractor/preprocessor_config.json",
-      "weights/model_index.json",
-      "weights/safety_checker/model.safetensors",
-      "weights/unet/model.safetensors",
-    ]);
-  });
-
-  it.each<Partial<ArchiveSources>>([
-    {},
-    { env: {} },
-    { env: { VERTEX_DIFFUSION_SAFETY_CHECKER: "0" } },
-  ])("is left out with %j", (setting) => {
-    const plan = planArchive(root, { ...SOURCES, ...setting });
-
-    expect(weightsIn(plan)).toEqual(["weights/model_index.json", "weights/unet/model.safetensors"]);
-  });
-
-  it.each(["safety_checker", "feature_extractor"])("is refused without %s/", (part) => {
-    rmSync(join(root, "weights", part), { recursive: true });
-    writeLock(root, "weights");
-
-    expect(refusal(CHECKED)).toMatchObject({
-      setting: "env",
-      message: `VERTEX_DIFFUSION_SAFETY_CHECKER is 1, and the weights "weights" have no ${part}/ with safetensors. Name weights that bring a safety checker, or leave the variable out.`,
-    });
-  });
-});
-
 describe("planArchive", () => {
   it("lists handler files at the top and weights below weights/, sorted, with size and SHA-256", () => {
     const plan = planArchive(root, SOURCES);
