@@ -48,15 +48,11 @@ def test_serves_with_the_archives_packages_and_the_images_torch(
     image_alone: dict[str, str],
 ) -> None:
     pack_archive(tmp_path / "model.mar", weights, packages)
-    server = TorchServe(tmp_path, "json", environment=image_alone)
 
-    server.start()
-    try:
+    with TorchServe(tmp_path, "json", environment=image_alone) as server:
         server.wait_until_ready()
         answer = server.predict({"instances": [GOOD]})
         libraries = server.loaded_libraries()
-    finally:
-        server.stop()
 
     assert answer.body == {"predictions": predict(handler, GOOD)}
     said = re.search(

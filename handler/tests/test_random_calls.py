@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,9 +42,13 @@ class Memory:
         return self._held[-1] - self._held[len(self._held) // 2 - 1]
 
 
-def assert_both_came(seen: Counter[int]) -> None:
-    """Enough of both, or the calls prove little."""
-    assert min(seen[200], seen[400]) > sum(seen.values()) / 5, seen
+def assert_answers_every_call(calls: int, ask: Callable[[bytes, bool], Answer], pid: int) -> None:
+    """As it should, and the process that answers keeps no memory."""
+    memory = Memory(pid)
+    seen = ask_all(calls, ask, memory.look)
+    # Enough of both, or the calls prove little.
+    assert min(seen[200], seen[400]) > calls / 5, seen
+    assert memory.growth() < MAX_GROWTH_MEGABYTES
 
 
 @pytest.fixture(scope="module")
@@ -70,26 +73,18 @@ def container(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def torchserve(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
     folder = tmp_path_factory.mktemp("ts")
     pack_archive(folder / "model.mar", weights)
-    server = TorchServe(folder, None, environment={**os.environ, **LIMITS})
-    server.start()
-    try:
-        server.wait_until_ready()
-        yield server
-    finally:
-        server.stop()
+    with TorchServe(folder, None, environment={**os.environ, **LIMITS}) as server:
+        yield server.wait_until_ready()
 
 
 def test_the_handler_answers_every_call_and_keeps_no_memory(
     small_handler: DiffusionHandler,
 ) -> None:
-    memory = Memory(os.getpid())
-
     def ask(body: bytes, is_parsed: bool) -> Answer:
         [answer] = call(small_handler, parsed(body) if is_parsed else body)
         return answer
 
-    assert_both_came(ask_all(CALLS, ask, memory.look))
-    assert memory.growth() < MAX_GROWTH_MEGABYTES
+    assert_answers_every_call(CALLS, ask, os.getpid())
 
 
 def parsed(body: bytes) -> object:
@@ -101,14 +96,11 @@ def parsed(body: bytes) -> object:
 
 
 def test_the_custom_container_answers_every_call_and_keeps_no_memory(container: Container) -> None:
-    memory = Memory(container.pid)
-
     def ask(body: bytes, _: bool) -> Answer:
         answer = container.predict(body)
         return answer.status, answer.body
 
-    assert_both_came(ask_all(SERVER_CALLS, ask, memory.look))
-    assert memory.growth() < MAX_GROWTH_MEGABYTES
+    assert_answers_every_call(SERVER_CALLS, ask, container.pid)
     assert container.predict({"instances": [GOOD]}).status == 200
 
 
@@ -117,13 +109,11 @@ def test_torchserve_answers_every_call_and_its_worker_lives_and_keeps_no_memory(
     torchserve: TorchServe,
 ) -> None:
     worker = torchserve.worker_pid()
-    memory = Memory(worker)
 
     def ask(body: bytes, _: bool) -> Answer:
         answer = torchserve.predict(body)
         return answer.status, answer.body
 
-    assert_both_came(ask_all(SERVER_CALLS, ask, memory.look))
-    assert memory.growth() < MAX_GROWTH_MEGABYTES
-    assert torchserve.predict({"instances": [GOOD]}).status == 200
+    assert_answers_every_call(SERVER_CALLS, ask, worker)
     assert torchserve.worker_pid() == worker
+    assert torchserve.predict({"instances": [GOOD]}).status == 200

@@ -27,13 +27,8 @@ def server(
     """TorchServe with one of the envelopes, which collects up to 3 requests for half a second."""
     folder = tmp_path_factory.mktemp("ts")
     pack_archive(folder / "model.mar", weights)
-    server = TorchServe(folder, request.param, batch_size=3, batch_delay_ms=500)
-    server.start()
-    try:
-        server.wait_until_ready()
-        yield server
-    finally:
-        server.stop()
+    with TorchServe(folder, request.param, batch_size=3, batch_delay_ms=500) as server:
+        yield server.wait_until_ready()
 
 
 def test_answers_as_the_handler_in_this_process(
@@ -98,9 +93,7 @@ def test_calls_that_wait_are_made_together_as_the_archive_says(
     weights: Path, tmp_path: Path, handler: DiffusionHandler
 ) -> None:
     pack_archive(tmp_path / "model.mar", weights, has_config=True)
-    server = TorchServe(tmp_path, "json")
-    server.start()
-    try:
+    with TorchServe(tmp_path, "json") as server:
         server.wait_until_ready()
         [model] = server.describe()
         assert (model["batchSize"], model["maxBatchDelay"]) == (8, 20)
@@ -119,17 +112,13 @@ def test_calls_that_wait_are_made_together_as_the_archive_says(
         for answer in answers:
             picture = decode(answer.body["predictions"][0])
             assert largest_difference(picture, decode(expected)) <= BATCH_TOLERANCE
-    finally:
-        server.stop()
 
 
 @pytest.mark.parametrize("mode", ["log", "prometheus"])
 def test_metrics_are_where_torchserve_has_its_own(weights: Path, tmp_path: Path, mode: str) -> None:
     pack_archive(tmp_path / "model.mar", weights)
     settings = {"metrics_mode": mode, "model_metrics_auto_detect": "true"}
-    server = TorchServe(tmp_path, "json", settings=settings)
-    server.start()
-    try:
+    with TorchServe(tmp_path, "json", settings=settings) as server:
         server.wait_until_ready()
         server.predict({"instances": [GOOD, OTHER, BAD]})
 
@@ -143,17 +132,10 @@ def test_metrics_are_where_torchserve_has_its_own(weights: Path, tmp_path: Path,
         assert re.search(r"^vertex_diffusion_images_total{.*} 2\.0$", text, re.MULTILINE)
         assert re.search(r"^vertex_diffusion_batch_size_sum{.*} 2\.0$", text, re.MULTILINE)
         assert re.search(r"^vertex_diffusion_image_seconds_count{.*} 2\.0$", text, re.MULTILINE)
-    finally:
-        server.stop()
 
 
 def test_an_archive_without_weights_says_so_and_is_never_ready(tmp_path: Path) -> None:
     pack_archive(tmp_path / "model.mar", None)
-    server = TorchServe(tmp_path, "json")
-
-    server.start()
-    try:
+    with TorchServe(tmp_path, "json") as server:
         server.wait_for_log("The model cannot be served. The model archive has no weights:")
         assert not server.ready()
-    finally:
-        server.stop()

@@ -72,7 +72,7 @@ class Answer:
 
 
 class TorchServe:
-    """Starts on `start`, ends on `stop`; `log` holds what the server and its worker printed."""
+    """Starts and ends with the block that it is used in; `log` is what it and its worker print."""
 
     def __init__(
         self,
@@ -92,8 +92,14 @@ class TorchServe:
         self._ports = free_ports(6)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start the server; returns at once."""
+    def __enter__(self) -> TorchServe:
+        self._start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._stop()
+
+    def _start(self) -> None:
         inference, management, metrics, grpc_inference, grpc_management, worker = self._ports
         scratch = self.folder / "tmp"
         scratch.mkdir()
@@ -163,12 +169,12 @@ class TorchServe:
         answer = _request(f"http://127.0.0.1:{self._ports[1]}/models/model")
         return list(answer.body) if answer.status == 200 else []
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> TorchServe:
         """Return when a worker has loaded the model; raises with the log when none does."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._alive():
             if self.ready():
-                return
+                return self
             time.sleep(0.2)
         raise RuntimeError(f"TorchServe did not become ready:\n{self.log[-4000:]}")
 
@@ -216,7 +222,7 @@ class TorchServe:
         """Everything that was printed or logged so far."""
         return (self.folder / "console.log").read_text(encoding="utf-8", errors="replace")
 
-    def stop(self) -> None:
+    def _stop(self) -> None:
         """End the server and its worker, which are in a process group of their own."""
         if self._process is None:
             return
