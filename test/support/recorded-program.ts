@@ -7,7 +7,7 @@ import { enterPipelineFolder } from "./pipeline-folder.ts";
 import type { PipelineFolder } from "./pipeline-folder.ts";
 
 /** The whole program, loaded once for all tests of a file, over a pipeline folder of their own. */
-export interface LoadedProgram extends Omit<RecordedProgram, "providerText"> {
+export interface LoadedProgram extends RecordedProgram {
   readonly folder: PipelineFolder;
   readonly outputs: typeof Program;
   /** What it says and what it warns of, which is not printed. */
@@ -58,5 +58,6 @@ export function useRecordedProgram(
     },
     urns: () => program.urns(),
     inputsOf: (name, type) => program.inputsOf(name, type),
+    providerText: (type) => program.providerText(type),
   };
 }

@@ -1,12 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 
-import { LOAD_TIMEOUT_MS, recordProgram, valueOf } from "../support/mocks.ts";
-import type { RecordedProgram } from "../support/mocks.ts";
-import { enterPipelineFolder } from "../support/pipeline-folder.ts";
+import { LOAD_TIMEOUT_MS } from "../support/mocks.ts";
 import { minimalConfig } from "../support/project-config.ts";
+import { useRecordedProgram } from "../support/recorded-program.ts";
 
 const PROJECT = join(import.meta.dirname, "..", "..");
 const TEXT_LIMIT_BYTES = 3000;
@@ -40,24 +39,7 @@ function evaluate(text: string, method: string): { methods: string[]; answer: un
 
 /** What Pulumi stores of each dynamic provider and runs in a process that has nothing of the program. */
 describe("the stored text of a dynamic provider", () => {
-  let program: RecordedProgram;
-  const folder = enterPipelineFolder();
-  const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
-  const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
-
-  beforeAll(async () => {
-    program = await recordProgram("dev", {
-      ...minimalConfig(folder),
-    });
-    const outputs = await import("../../index.ts");
-    await valueOf(outputs.deployedModelId);
-  }, LOAD_TIMEOUT_MS);
-
-  afterAll(() => {
-    log.mockRestore();
-    warn.mockRestore();
-    folder.remove();
-  });
+  const program = useRecordedProgram("dev", minimalConfig);
 
   it.each([
     { type: "StackIdentity", module: "@vertex-diffusion/providers/identity" },
