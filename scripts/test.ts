@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CRASH_REPORT, beginCrashReport } from "./testing/crash-report.ts";
+import { formatFailure } from "./testing/counts.ts";
 import { LEVELS, LONG_LEVELS, NEEDS_TOOLCHAIN, PYTHON_LEVELS, runLevel } from "./testing/levels.ts";
 import type { Level, LevelResult } from "./testing/levels.ts";
 import { unpackHandlerPackages } from "./toolchain/handler-packages.ts";
@@ -44,7 +45,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const summary = `${sum(results, "passed")} passed, ${sum(results, "failed")} failed`;
   if (levels.includes("crash")) process.stdout.write(`\nThe kills one by one: ${CRASH_REPORT}\n`);
-  process.stdout.write(`\n${results.map(formatResult).join("\n")}\n${summary}\n`);
+  const failures = results.flatMap(({ level, failures }) =>
+    failures.map((failure) => `${formatFailure(level, failure)}\n`),
+  );
+  process.stdout.write(`\n${failures.join("")}`);
+  process.stdout.write(`${results.map(formatResult).join("\n")}\n${summary}\n`);
   await mkdir(join(PROJECT_ROOT, ".local"), { recursive: true });
   await writeFile(join(PROJECT_ROOT, ".local/test-results.json"), JSON.stringify(results, null, 2));
   return sum(results, "failed") === 0 && sum(results, "passed") > 0 ? 0 : 1;

@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { countJest, countPytest } from "../testing/levels.ts";
+import { NOTHING_COUNTED, countJest, countPytest } from "../testing/counts.ts";
+import type { Counts } from "../testing/counts.ts";
 import { PROJECT_ROOT } from "../toolchain/project.ts";
 import type { Target } from "./target.ts";
 
@@ -23,11 +24,8 @@ export interface SuiteContext {
 }
 
 /** How one suite ended. */
-export interface SuiteResult {
+export interface SuiteResult extends Counts {
   readonly suite: string;
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
   readonly seconds: number;
   /** What it printed. */
   readonly output: string;
@@ -101,7 +99,7 @@ export function cleanUp(context: SuiteContext, everyRun = false): Promise<SuiteR
     const command = ["-m", "support.cleanup", ...scope];
     const { code, output } = await run(context, context.python, PYTHON_FOLDER, command);
     const failed = code === 0 ? 0 : 1;
-    return { passed: 1 - failed, failed, skipped: 0, output };
+    return { passed: 1 - failed, failed, skipped: 0, failures: [], output };
   });
 }
 
@@ -157,8 +155,6 @@ async function run(
   return { code, output: lines.join("\n") };
 }
 
-type Counts = Pick<SuiteResult, "passed" | "failed" | "skipped">;
-
 async function timed(
   suite: string,
   work: () => Promise<Counts & { readonly output: string }>,
@@ -175,6 +171,6 @@ async function count(
   read: (text: string, code: number) => Counts,
 ): Promise<Counts & { readonly output: string }> {
   const text = await readFile(report, "utf8").catch(() => undefined);
-  const counts = text === undefined ? { passed: 0, failed: 1, skipped: 0 } : read(text, code);
+  const counts = text === undefined ? NOTHING_COUNTED : read(text, code);
   return { ...counts, output };
 }

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { PROJECT_ROOT } from "../toolchain/project.ts";
+import { NOTHING_COUNTED, countJest, countPytest } from "./counts.ts";
+import type { Counts } from "./counts.ts";
 
 /** Levels of the test pyramid, cheapest first. What each one proves stands in CONTRIBUTING.md. */
 export const LEVELS = ["unit", "emulator", "handler", "stack"] as const;
@@ -27,11 +29,8 @@ export const PYTHON_LEVELS: ReadonlyMap<Level, readonly string[]> = new Map<Leve
 ]);
 
 /** How one level ended. */
-export interface LevelResult {
+export interface LevelResult extends Counts {
   readonly level: Level;
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
   readonly seconds: number;
 }
 
@@ -48,10 +47,6 @@ export async function runLevel(level: Level, env: NodeJS.ProcessEnv): Promise<Le
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-type Counts = Pick<LevelResult, "passed" | "failed" | "skipped">;
-
-const NOTHING_COUNTED: Counts = { passed: 0, failed: 1, skipped: 0 };
 
 async function runJest(level: Level, folder: string, env: NodeJS.ProcessEnv): Promise<Counts> {
   const report = join(folder, "jest.json");
@@ -72,19 +67,6 @@ async function runJest(level: Level, folder: string, env: NodeJS.ProcessEnv): Pr
   return countJest(text, code);
 }
 
-/** Counts of Jest's JSON report. A suite that could not run counts as one failure. */
-export function countJest(report: string, code: number): Counts {
-  const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = JSON.parse(
-    report,
-  ) as Record<string, number>;
-  const failed = (numFailedTests ?? 0) + (numRuntimeErrorTestSuites ?? 0);
-  return {
-    passed: numPassedTests ?? 0,
-    failed: failed === 0 && code !== 0 ? 1 : failed,
-    skipped: numPendingTests ?? 0,
-  };
-}
-
 async function runPytest(
   tests: readonly string[],
   folder: string,
@@ -100,18 +82,6 @@ async function runPytest(
   );
   const text = await readFile(report, "utf8").catch(() => undefined);
   return text === undefined ? NOTHING_COUNTED : countPytest(text, code);
-}
-
-/** Counts of pytest's JUnit report. */
-export function countPytest(report: string, code: number): Counts {
-  const count = (name: string) => Number(new RegExp(` ${name}="(\\d+)"`).exec(report)?.[1] ?? 0);
-  const failed = count("failures") + count("errors");
-  const skipped = count("skipped");
-  return {
-    passed: count("tests") - failed - skipped,
-    failed: failed === 0 && code !== 0 ? 1 : failed,
-    skipped,
-  };
 }
 
 function run(

@@ -256,7 +256,9 @@ export class StackProject {
 
 function outputOf(command: string, { code, output }: CliResult): string {
   if (code === 0) return output;
-  throw new Error(`pulumi ${command} ended with status ${code}:\n${output}`);
+  // What went wrong comes first, since a long message is cut.
+  const diagnostics = /^Diagnostics:\n(?:[ \t].*\n|\n)*/m.exec(output)?.[0] ?? "";
+  throw new Error(`pulumi ${command} ended with status ${code}:\n${diagnostics}${output}`);
 }
 
 function run(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv) {
