@@ -29,8 +29,8 @@ const bucket = new ModelBucket("bucket", { ...settings, stack });
 const { bucketName } = bucket;
 const modelName = modelNameOf(settings);
 const artifact = new ArtifactUpload("artifact", { stack, bucketName, archive, modelName });
-const container = servingContainer(settings, stack);
-const parts = { archive, artifact, container, bucketName };
+const container = servingContainer(settings, stack, bucket);
+const parts = { archive, artifact, container, bucket };
 const serving = new GpuEndpoint("endpoint", { stack, ...parts, settings });
 
 export { bucketName as bucket };

@@ -26,6 +26,8 @@ export interface ContainerImageArgs {
   /** Names the repository, as it names the model. */
   readonly repositoryId: string;
   readonly protect: boolean;
+  /** What is there before the repository. */
+  readonly after: pulumi.Resource;
 }
 
 /**
@@ -39,7 +41,7 @@ export class ContainerImage extends pulumi.ComponentResource {
 
   constructor(name: string, args: ContainerImageArgs, opts?: pulumi.ComponentResourceOptions) {
     super("vertex-diffusion:index:ContainerImage", name, {}, opts);
-    const { stack, handler, repositoryId, protect } = args;
+    const { stack, handler, repositoryId, protect, after } = args;
     const { project, region } = stack;
     this.uri = imageUri({ project, region, repositoryId }, contentTagOf(process.cwd(), handler));
     const repository = new gcp.artifactregistry.Repository(
@@ -53,7 +55,7 @@ export class ContainerImage extends pulumi.ComponentResource {
         labels: markedLabels(stack),
         dockerConfig: { immutableTags: true },
       },
-      { parent: this, protect },
+      { parent: this, protect, dependsOn: after },
     );
     new DockerImage(
       name,

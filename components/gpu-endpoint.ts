@@ -6,6 +6,7 @@ import type { AutoscalingMetric } from "@vertex-diffusion/providers/deployed";
 import type { ArtifactUpload } from "./artifact-upload.ts";
 import { markedLabels } from "./marks.ts";
 import type { ModelArchive } from "./model-archive.ts";
+import type { ModelBucket } from "./model-bucket.ts";
 import { modelNameOf, servingIdsOf } from "./names.ts";
 import { pinNotice, takeoverOf } from "./pin.ts";
 import { Adoption } from "./resources/adoption.ts";
@@ -22,7 +23,7 @@ export interface GpuEndpointArgs {
   readonly archive: ModelArchive;
   readonly artifact: ArtifactUpload;
   readonly container: ServingContainer;
-  readonly bucketName: pulumi.Input<string>;
+  readonly bucket: ModelBucket;
   /** Machine, replicas, container and limits of this environment. */
   readonly settings: Settings;
 }
@@ -94,7 +95,8 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         undeployTimeoutSeconds,
         deleteTimeoutSeconds,
       },
-      { parent: this, dependsOn: afterAdoption },
+      // Its replacement deletes the endpoint, so the bucket comes first (see ModelBucket).
+      { parent: this, dependsOn: [args.bucket, ...afterAdoption] },
     );
     const endpoint = new gcp.vertex.AiEndpoint(
       name,
@@ -142,7 +144,7 @@ export class GpuEndpoint extends pulumi.ComponentResource {
         maxLatencyRatio: settings.maxLatencyRatio,
         retryRollout: settings.retryRollout,
         keepVersions: settings.keepVersions,
-        bucket: args.bucketName,
+        bucket: args.bucket.bucketName,
         deployTimeoutSeconds: settings.deployTimeoutSeconds,
         undeployTimeoutSeconds,
         deleteTimeoutSeconds,

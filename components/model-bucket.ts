@@ -17,7 +17,12 @@ export interface ModelBucketArgs {
   readonly protect: boolean;
 }
 
-/** The private bucket that holds the stack's model archives. Stored bytes are billed. */
+/**
+ * The private bucket that holds the stack's model archives. Stored bytes are billed.
+ *
+ * What else Google's provider serves waits for it: the first such resource makes the engine take over a changed `gcp:`
+ * configuration, which cuts off what the provider is deleting just then ("grpc: the client connection is closing").
+ */
 export class ModelBucket extends pulumi.ComponentResource {
   readonly bucketName: pulumi.Output<string>;
 

@@ -3,6 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { ServingSpec } from "@vertex-diffusion/providers/serving-spec";
 
 import { ContainerImage, localImageUri } from "./container-image.ts";
+import type { ModelBucket } from "./model-bucket.ts";
 import { servingIdsOf } from "./names.ts";
 import type { Settings } from "./settings.ts";
 import type { StackContext } from "./stack-context.ts";
@@ -20,8 +21,12 @@ const CUSTOM = { predictRoute: "/predict", healthRoute: "/health", ports: [8080]
 /** A prebuilt image brings its own routes and port. */
 const PREBUILT = { predictRoute: null, healthRoute: null, ports: [] } as const;
 
-/** The container that the settings declare; one that the stack builds itself is declared with it. */
-export function servingContainer(settings: Settings, stack: StackContext): ServingContainer {
+/** The container that the settings declare; one that the stack builds itself is declared with it, after the bucket. */
+export function servingContainer(
+  settings: Settings,
+  stack: StackContext,
+  bucket: ModelBucket,
+): ServingContainer {
   const { container, image, env, handler, protect } = settings;
   if (container === "prebuilt") return { spec: { image, ...PREBUILT, env }, after: [] };
   const spec = { ...CUSTOM, ports: [...CUSTOM.ports], env };
@@ -32,6 +37,7 @@ export function servingContainer(settings: Settings, stack: StackContext): Servi
     const uri = localImageUri({ project, region, repositoryId }, handler);
     return { spec: { image: uri, ...spec }, after: [] };
   }
-  const built = new ContainerImage("image", { stack, handler, repositoryId, protect });
+  const names = { handler, repositoryId };
+  const built = new ContainerImage("image", { stack, ...names, protect, after: bucket });
   return { spec: { image: built.uri, ...spec }, after: [built] };
 }

@@ -25,6 +25,8 @@ import type { TestEmulator } from "./emulator.ts";
 import { LIGHT_PYTHON, lightServer } from "./light-server.ts";
 import { writeLock } from "./pipeline-folder.ts";
 
+const GCP_PLUGIN = "pulumi-resource-gcp";
+
 /** How a CLI run ended. */
 export interface CliResult {
   readonly code: number;
@@ -62,15 +64,23 @@ export class StackProject {
   readonly env: NodeJS.ProcessEnv;
   #settings: Record<string, unknown> = DEFAULT_SETTINGS;
   readonly #cli: string;
+  /** Folder of the gcp plugin's program. */
+  readonly #gcpPlugin: string;
 
   /** Whether the local cloud is another project's, and stays when this one is removed. */
   #isGuest = false;
 
-  private constructor(root: string, emulator: TestEmulator, env: NodeJS.ProcessEnv, cli: string) {
+  private constructor(
+    root: string,
+    emulator: TestEmulator,
+    env: NodeJS.ProcessEnv,
+    programs: { readonly cli: string; readonly gcpPlugin: string },
+  ) {
     this.root = root;
     this.emulator = emulator;
     this.env = env;
-    this.#cli = cli;
+    this.#cli = programs.cli;
+    this.#gcpPlugin = programs.gcpPlugin;
   }
 
   /**
@@ -98,13 +108,23 @@ export class StackProject {
     });
     env["VERTEX_DIFFUSION_EMULATOR"] = join(emulator.address.data, "address.json");
     env["VERTEX_DIFFUSION_POLL_MS"] = "100";
-    const project = new StackProject(root, emulator, env, join(cli.bin, "pulumi"));
+    const programs = { cli: join(cli.bin, "pulumi"), gcpPlugin: plugin.path };
+    const project = new StackProject(root, emulator, env, programs);
     project.#isGuest = options.beside !== undefined;
     await project.set(options.handler === "real" ? { weights: DEMO_WEIGHTS } : {});
     const made = await project.run(["stack", "init", "test"]);
     if (made.code !== 0) throw new Error(`no stack: ${made.output}`);
     await project.set({});
     return project;
+  }
+
+  /** Makes the gcp plugin of all later runs start so late, as on a busy machine. */
+  async delayGcpPlugin(seconds: number): Promise<void> {
+    const folder = join(this.root, "late");
+    await mkdir(folder);
+    const program = `#!/bin/sh\nsleep ${seconds}\nexec ${join(this.#gcpPlugin, GCP_PLUGIN)} "$@"\n`;
+    await writeFile(join(folder, GCP_PLUGIN), program, { mode: 0o755 });
+    this.env["PATH"] = `${folder}:${this.env["PATH"] ?? ""}`;
   }
 
   /** Starts the local cloud again, on other ports; `npm run pulumi` looks where it listens at each command. */
