@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { StackProject } from "../support/stack-project.ts";
+import { countCalls, documentedCalls } from "../support/api-calls.ts";
 import { control } from "../support/emulator.ts";
-import { deployedModels, mutatingCalls } from "../support/cloud-questions.ts";
+import { deployedModels, isEmpty, mutatingCalls } from "../support/cloud-questions.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 /** Longer than the gcp plugin takes to start, and its deletion of an endpoint takes longer still, as in the cloud. */
@@ -57,5 +58,14 @@ describe("a stack that moves to another region", () => {
 
   it("has nothing to do afterwards", async () => {
     expect(await stack.preview("--expect-no-changes")).toMatch(/^ *16 unchanged$/m);
+  }, 120_000);
+
+  it("leaves nothing after destroy, with as many calls as ARCHITECTURE.md says", async () => {
+    await control(stack.emulator.address, "DELETE", "requests");
+
+    await stack.destroy();
+
+    expect(isEmpty(await stack.cloud())).toBe(true);
+    expect(await countCalls(stack.emulator.address)).toEqual(documentedCalls("destroy"));
   }, 120_000);
 });

@@ -3,8 +3,8 @@ import { join } from "node:path";
 
 import { control } from "./emulator.ts";
 
-/** The commands that ARCHITECTURE.md's table counts the calls of, in the order of its columns. */
-export const COMMANDS = ["first up", "up, nothing changed", "up, new archive", "destroy"] as const;
+/** The commands that ARCHITECTURE.md's table counts the calls of. */
+export type CountedCommand = "first up" | "up, nothing changed" | "up, new archive" | "destroy";
 
 export type CallCounts = Readonly<Record<string, number>>;
 
@@ -28,7 +28,7 @@ export async function countCalls(address: { readonly rest: string }): Promise<Ca
 }
 
 /** What ARCHITECTURE.md says of one command: the column of its table, without the empty cells. */
-export function documentedCalls(command: (typeof COMMANDS)[number]): CallCounts {
+export function documentedCalls(command: CountedCommand): CallCounts {
   const path = join(import.meta.dirname, "..", "..", "ARCHITECTURE.md");
   const [, table = ""] =
     /<!-- api-calls -->([\s\S]*)<!-- \/api-calls -->/.exec(readFileSync(path, "utf8")) ?? [];
