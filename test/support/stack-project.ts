@@ -122,7 +122,7 @@ export class StackProject {
   async delayGcpPlugin(seconds: number): Promise<void> {
     const folder = join(this.root, "late");
     await mkdir(folder);
-    const program = `#!/bin/sh\nsleep ${seconds}\nexec ${join(this.#gcpPlugin, GCP_PLUGIN)} "$@"\n`;
+    const program = `#!/bin/sh\nsleep ${seconds}\nexec "${join(this.#gcpPlugin, GCP_PLUGIN)}" "$@"\n`;
     await writeFile(join(folder, GCP_PLUGIN), program, { mode: 0o755 });
     this.env["PATH"] = `${folder}:${this.env["PATH"] ?? ""}`;
   }
